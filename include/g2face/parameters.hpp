@@ -1,0 +1,52 @@
+#pragma once
+// Named tensors: the only mutable state of a model. Stored as safetensors.
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "g2face/tensor.hpp"
+
+namespace g2face {
+
+/// Tensors by name, in insertion order of nothing: names are kept sorted. Knows no graph.
+class Parameters {
+ public:
+  /// Maps a safetensors file; tensors are views into the mapping and load lazily.
+  /// Throws CheckpointError naming the file, the field and what is wrong if the file is not strictly well formed:
+  /// header size, JSON, known dtypes, shapes that match the byte ranges, ranges without gaps or overlaps up to the
+  /// end of the file.
+  static Parameters load(const std::filesystem::path& path);
+  /// Writes a temporary file beside `path`, flushes it to disk and renames it. Throws CheckpointError.
+  void save(const std::filesystem::path& path) const;
+
+  bool contains(std::string_view name) const { return tensors_.find(name) != tensors_.end(); }
+  /// Throws CheckpointError if there is none of that name.
+  const Tensor& at(std::string_view name) const;
+  Tensor& at(std::string_view name);
+  void set(std::string name, Tensor tensor) { tensors_.insert_or_assign(std::move(name), std::move(tensor)); }
+  void erase(std::string_view name);
+  std::size_t size() const { return tensors_.size(); }
+  auto begin() const { return tensors_.begin(); }
+  auto end() const { return tensors_.end(); }
+  std::int64_t element_count() const;
+
+  /// The `__metadata__` of the file: text by name.
+  std::map<std::string, std::string, std::less<>>& metadata() { return metadata_; }
+  const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
+
+  /// Tells the system that the pages of mapped tensors are not needed soon; reading them again is correct but slow.
+  void release_pages() const;
+
+ private:
+  std::map<std::string, Tensor, std::less<>> tensors_;
+  std::map<std::string, std::string, std::less<>> metadata_;
+  std::shared_ptr<const void> mapping_;
+  const void* mapping_begin_ = nullptr;
+  std::size_t mapping_bytes_ = 0;
+};
+
+}  // namespace g2face
