@@ -24,10 +24,41 @@ struct bf16 {
 struct f16 {
   std::uint16_t bits = 0;
 };
-float to_float(bf16 v);
-float to_float(f16 v);
-bf16 to_bf16(float v);
-f16 to_f16(float v);
+
+inline float to_float(bf16 v) { return std::bit_cast<float>(static_cast<std::uint32_t>(v.bits) << 16); }
+
+inline float to_float(f16 v) {
+  const std::uint32_t sign = static_cast<std::uint32_t>(v.bits & 0x8000u) << 16;
+  const std::uint32_t rest = static_cast<std::uint32_t>(v.bits & 0x7fffu) << 13;
+  if (rest >= 0x7c00u << 13) return std::bit_cast<float>(sign | rest | 0x7f800000u);  // infinity, NaN
+  // Read with float's exponent bias every value, denormals too, is too small by exactly 2^112.
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(std::bit_cast<float>(rest) * 0x1p112f) | sign);
+}
+
+/// Nearest, ties to even; NaN stays NaN (made quiet) and keeps its sign.
+inline bf16 to_bf16(float v) {
+  const std::uint32_t u = std::bit_cast<std::uint32_t>(v);
+  if ((u & 0x7fffffffu) > 0x7f800000u) return {static_cast<std::uint16_t>((u >> 16) | 0x40u)};
+  return {static_cast<std::uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16)};
+}
+
+/// Nearest, ties to even; 65520 and more become infinity; NaN stays NaN (made quiet) and keeps its sign.
+inline f16 to_f16(float v) {
+  const std::uint32_t u = std::bit_cast<std::uint32_t>(v);
+  const std::uint32_t sign = (u >> 16) & 0x8000u;
+  const std::uint32_t magnitude = u & 0x7fffffffu;
+  std::uint32_t bits = 0;
+  if (magnitude > 0x7f800000u) {
+    bits = 0x7e00u | ((magnitude >> 13) & 0x3ffu);
+  } else if (magnitude >= 0x47800000u) {  // 2^16
+    bits = 0x7c00u;
+  } else if (magnitude < 0x38800000u) {  // below 2^-14: adding 1/2 lets the addition round to multiples of 2^-24
+    bits = std::bit_cast<std::uint32_t>(std::bit_cast<float>(magnitude) + 0.5f) - 0x3f000000u;
+  } else {
+    bits = (magnitude + 0xfffu + ((magnitude >> 13) & 1u) - (112u << 23)) >> 13;
+  }
+  return {static_cast<std::uint16_t>(sign | bits)};
+}
 
 template <class T>
 struct dtype_of;

@@ -75,7 +75,7 @@ class Tensor {
 
   /// The same elements under another shape of equal size; shares memory.
   Tensor reshape(const Shape& shape) const;
-  /// Converted elements (16-bit floats round to nearest even; floats to integers truncate).
+  /// Converted elements, see convert().
   Tensor to(DType dtype) const;
   Tensor clone() const;
 
@@ -88,7 +88,8 @@ class Tensor {
   bool writable_ = false;
 };
 
-/// Copies n elements of `from` at src to `to` at dst, converting.
+/// Copies n elements of `from` at src to `to` at dst, converting: to floats to the nearest, ties to even; to integers
+/// truncating, with values out of range becoming the nearest limit and NaN becoming 0. The ranges must not overlap.
 void convert(const void* src, DType from, void* dst, DType to, std::int64_t n);
 
 /// Relative L2 error ||got - want|| / ||want|| in double (the plain norm of got where want is zero), the measure of
