@@ -12,7 +12,7 @@
 
 namespace g2face {
 
-/// Tensors by name, in insertion order of nothing: names are kept sorted. Knows no graph.
+/// Tensors by name, sorted. Knows no graph.
 class Parameters {
  public:
   /// Maps a safetensors file; tensors are views into the mapping and load lazily.

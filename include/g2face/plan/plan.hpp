@@ -1,0 +1,51 @@
+#pragma once
+// A plan turns a graph into a fixed list of kernel calls with a place in memory for every value.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "g2face/device.hpp"
+#include "g2face/graph/op.hpp"
+
+namespace g2face {
+
+struct PlanOptions {
+  Device device = Device::cpu();
+  Precision precision = Precision::fast;
+  Determinism determinism = Determinism::run_to_run;
+  int threads = 0;  // 0 = all that OpenMP offers
+  /// Parameters never change: everything that depends on them alone is computed and packed when they are loaded.
+  /// Off for training, where parameters are read anew in each run.
+  bool fold = true;
+  /// Join chains of elementwise ops into one pass over memory.
+  bool fuse = true;
+};
+
+struct PlanData;
+
+/// Immutable; cheap to copy.
+class Plan {
+ public:
+  explicit Plan(std::shared_ptr<const PlanData> data) : data_(std::move(data)) {}
+  const PlanData& data() const { return *data_; }
+
+  /// A table: step, op, kernel, layouts, bytes of the output, workspace, node name. `seconds` adds the time of each
+  /// step (see Executor::profile).
+  std::string print(std::span<const double> seconds = {}) const;
+  std::size_t arena_bytes() const;
+  /// Names of the kernels in order of execution ("conv2d winograd:f4x4").
+  std::vector<std::string> kernels() const;
+
+ private:
+  std::shared_ptr<const PlanData> data_;
+};
+
+/// Plans the computation of `outputs`. Throws PlanError, naming op and node, if something has no kernel on the device.
+Plan plan(const Graph& graph, std::span<const Value> outputs, const PlanOptions& options = {});
+inline Plan plan(const Graph& graph, std::initializer_list<Value> outputs, const PlanOptions& options = {}) {
+  return plan(graph, std::span(outputs.begin(), outputs.size()), options);
+}
+
+}  // namespace g2face
