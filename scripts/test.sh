@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# Builds g2face in each way that is supported and runs all tests and checks, as one ctest run: a build that fails is a
+# failed line of its report, and the tests of that build are then not run.
+#   scripts/test.sh [ctest arguments, for example -R 'release\.']
+set -euo pipefail
+cd "$(dirname "$0")/.."
+jobs=$(nproc)
+export CMAKE_BUILD_PARALLEL_LEVEL=$jobs
+
+scripts/setup.sh --test
+
+trees=()
+# configure PRESET NAME [option...]: prepares build-ci/NAME, whose tests are called NAME.something
+configure() {
+  local preset=$1 name=$2
+  shift 2
+  trees+=("$PWD/build-ci/$name")
+  if ! cmake --preset "$preset" -B "build-ci/$name" -D G2FACE_TEST_BUILD=ON -D G2FACE_TEST_PREFIX="$name." "$@" \
+    >"build-ci/$name.log" 2>&1; then
+    cat "build-ci/$name.log"
+    exit 1
+  fi
+}
+mkdir -p build-ci
+launcher=()
+if command -v ccache >/dev/null; then launcher=(-D CMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+
+configure release release "${launcher[@]}" -D CMAKE_CXX_COMPILER=g++ -D G2FACE_BENCH=ON -D G2FACE_LINT=ON
+# One build shows that Clang compiles everything, runs it under the sanitizers, and holds the fuzzers.
+configure dev sanitize "${launcher[@]}" -D CMAKE_CXX_COMPILER=clang++-14 -D G2FACE_FUZZ=ON
+
+printf 'subdirs("%s")\n' "${trees[@]}" >build-ci/CTestTestfile.cmake
+exec ctest --test-dir build-ci --output-on-failure -j "$jobs" "$@"
