@@ -1,0 +1,113 @@
+#include "g2face/nn/layers.hpp"
+
+#include <array>
+#include <cmath>
+#include <vector>
+
+#include "g2face/ops.hpp"
+
+namespace g2face {
+namespace {
+
+// A value for each channel, in a shape that broadcasts over x [N,C,...].
+Value per_channel(Value v, const Shape& x) {
+  std::vector<std::int64_t> dims(static_cast<std::size_t>(x.rank() - 1), 1);
+  dims[0] = x[1];
+  return reshape(v, Shape(dims));
+}
+
+void check_features(const Scope& s, Value x, std::string_view layer) {
+  check<ShapeError>(x.shape().rank() == 2, layer, " '", s.path(), "': x ", x.shape(), " is not [N,features]");
+}
+
+Value convolve(const Scope& s, Value x, const ConvOptions& o, bool equalised) {
+  check<ShapeError>(x.shape().rank() == 4, equalised ? "equal_conv '" : "conv '", s.path(), "': x ", x.shape(),
+                    " is not [N,C,H,W]");
+  const std::int64_t in = x.shape()[1];
+  const double bound = 1 / std::sqrt(static_cast<double>(in * o.kernel * o.kernel));
+  Value w = s.param("weight", {o.out, in, o.kernel, o.kernel}, equalised ? init::normal() : init::uniform(bound));
+  if (equalised) w = affine(w, bound);
+  Value y = conv2d(x, w, {.stride = {o.stride, o.stride}, .pad = {o.pad, o.pad}});
+  if (o.bias) {
+    const Value b = s.param("bias", {o.out}, equalised ? init::zeros() : init::uniform(bound));
+    y = y + per_channel(b, y.shape());
+  }
+  return s.result(y);
+}
+
+}  // namespace
+
+Value linear(const Scope& s, Value x, std::int64_t out) {
+  check_features(s, x, "linear");
+  const std::int64_t in = x.shape()[1];
+  const double bound = 1 / std::sqrt(static_cast<double>(in));
+  const Value w = s.param("weight", {out, in}, init::uniform(bound));
+  const Value b = s.param("bias", {out}, init::uniform(bound));
+  return s.result(matmul(x, w, {.transpose_b = true}) + b);
+}
+
+Value equal_linear(const Scope& s, Value x, std::int64_t out, const EqualLinearOptions& options) {
+  check_features(s, x, "equal_linear");
+  const std::int64_t in = x.shape()[1];
+  const Value w = s.param("weight", {out, in}, init::normal(1 / options.lr_mul));
+  const Value b = s.param("bias", {out}, init::constant(options.bias_init));
+  const Value y = matmul(x, affine(w, options.lr_mul / std::sqrt(static_cast<double>(in))), {.transpose_b = true});
+  if (!options.activation) return s.result(y + affine(b, options.lr_mul));
+  return s.result(bias_act(y, affine(b, options.double_bias ? 2 * options.lr_mul : options.lr_mul)));
+}
+
+Value conv(const Scope& s, Value x, const ConvOptions& options) { return convolve(s, x, options, false); }
+
+Value equal_conv(const Scope& s, Value x, const ConvOptions& options) { return convolve(s, x, options, true); }
+
+Value conv_instance_norm(const Scope& s, Value x, const ConvOptions& options) {
+  return s.result(instance_norm(conv(s / "conv", x, options)));
+}
+
+Value fused_leaky_relu(const Scope& s, Value x) {
+  check<ShapeError>(x.shape().rank() >= 2, "fused_leaky_relu '", s.path(), "': x ", x.shape(), " is not [N,C,...]");
+  return s.result(bias_act(x, s.param("bias", {x.shape()[1]}, init::zeros())));
+}
+
+Value prelu(const Scope& s, Value x) {
+  check<ShapeError>(x.shape().rank() >= 2, "prelu '", s.path(), "': x ", x.shape(), " is not [N,C,...]");
+  const Value w = per_channel(s.param("weight", {x.shape()[1]}, init::constant(0.25)), x.shape());
+  const Value positive = relu(x);
+  return s.result(positive + w * (x - positive));
+}
+
+Value batch_norm_layer(const Scope& s, Value x, const BatchNormOptions& options) {
+  const Shape& shape = x.shape();
+  check<ShapeError>(shape.rank() >= 2, "batch_norm_layer '", s.path(), "': x ", shape, " is not [N,C,...]");
+  const std::int64_t channels = shape[1];
+  const Value weight = s.param("weight", {channels}, init::ones());
+  const Value bias = s.param("bias", {channels}, init::zeros());
+  const Value mean = s.param("running_mean", {channels}, init::as_buffer(init::zeros()));
+  const Value var = s.param("running_var", {channels}, init::as_buffer(init::ones()));
+  const Value batches = s.param("num_batches_tracked", {}, init::buffer(Tensor::zeros({DType::i64, {}})));
+  if (!s.training()) return s.result(batch_norm(x, mean, var, weight, bias, {.eps = options.eps}));
+
+  const double n = static_cast<double>(shape.numel()) / static_cast<double>(channels);
+  check<ShapeError>(n > 1, "batch_norm_layer '", s.path(), "': x ", shape,
+                    " has only one value for each channel, which has no variance to train with");
+  MomentsAttrs over{.axes = {0}, .eps = options.eps};
+  for (int axis = 2; axis < shape.rank(); ++axis) over.axes.push_back(axis);
+  const Moments batch = moments(x, over);
+  const Value biased = affine(reciprocal(square(batch.rstd)), 1, -options.eps);
+  const double m = options.momentum;
+  s.update(mean, affine(mean, 1 - m) + reshape(affine(batch.mean, m), {channels}));
+  s.update(var, affine(var, 1 - m) + reshape(affine(biased, m * n / (n - 1)), {channels}));
+  s.update(batches, cast(cast(batches, DType::f64) + 1.0, DType::i64));  // exact: there is no integer addition
+  return s.result((x - batch.mean) * (batch.rstd * per_channel(weight, shape)) + per_channel(bias, shape));
+}
+
+Value blur_filter(const Scope& s, double gain) {
+  constexpr std::array<double, 4> taps = {1, 3, 3, 1};
+  std::array<float, 16> kernel{};
+  for (std::size_t i = 0; i < kernel.size(); ++i) {
+    kernel[i] = static_cast<float>(taps[i / 4] * taps[i % 4] * gain / 64);
+  }
+  return s.param("kernel", {4, 4}, init::buffer(Tensor::from({4, 4}, kernel)));
+}
+
+}  // namespace g2face
