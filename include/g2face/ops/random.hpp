@@ -2,7 +2,9 @@
 // Counter-based random numbers: a function of seed, stream and index alone, the same on every device.
 
 #include <array>
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "g2face/graph/graph.hpp"
 
@@ -12,6 +14,12 @@ namespace g2face {
 std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::uint64_t key);
 /// A stream number from a name (64-bit FNV-1a).
 std::uint64_t random_stream(std::string_view name);
+/// Block k of a stream, counter {low k, high k, low stream, high stream} and key seed, as uniform numbers
+/// (r + 0.5) * 2^-32, which lie strictly between 0 and 1.
+std::array<double, 4> random_uniform_block(std::uint64_t seed, std::uint64_t stream, std::uint64_t k);
+/// The same block as standard normal numbers (Box and Muller 1958): with uniforms u,
+/// sqrt(-2 ln u0) * (cos, sin)(2 pi u1), then the same of u2, u3.
+std::array<double, 4> random_normal_block(std::uint64_t seed, std::uint64_t stream, std::uint64_t k);
 
 struct RandomAttrs {
   Shape shape;
@@ -21,9 +29,8 @@ struct RandomAttrs {
 };
 
 /// Standard normal numbers.
-/// Elements 4k..4k+3 come from counter {low k, high k, low stream, high stream} and key seed: uniforms u = (r + 0.5) *
-/// 2^-32 in pairs through Box-Muller: sqrt(-2 ln u0) * (cos, sin)(2 pi u1), then the same of u2, u3.
-/// R1: seed is i64 of shape [1], 0 <= seed < 2^53.  Result f32. Gradient: none (zero).
+///   seed [1] -> y of attrs.shape; elements 4k..4k+3 are random_normal_block(seed, attrs.stream, k)
+/// R1: seed is i64 of shape [1].  Result f32. No gradient. A run throws Error unless 0 <= seed < 2^53.
 /// The integers are the same on every device; the normals to within a few units in the last place.
 Value random_normal(Value seed, const RandomAttrs& attrs);
 
