@@ -4,9 +4,10 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "g2face/tensor.hpp"
 
@@ -15,12 +16,13 @@ namespace g2face {
 /// Tensors by name, sorted. Knows no graph.
 class Parameters {
  public:
-  /// Maps a safetensors file; tensors are views into the mapping and load lazily.
-  /// Throws CheckpointError naming the file, the field and what is wrong if the file is not strictly well formed:
-  /// header size, JSON, known dtypes, shapes that match the byte ranges, ranges without gaps or overlaps up to the
-  /// end of the file.
+  /// Maps a safetensors file; tensors are views into the mapping and load lazily (copies if the file misaligns them).
+  /// BOOL is read as u8. Throws CheckpointError naming the file, the field and what is wrong if the file is not
+  /// strictly well formed: header of at most 100 MB, JSON without repeated or unknown keys, dtypes of this library,
+  /// shapes that match the byte ranges, ranges without gaps or overlaps up to the end of the file.
   static Parameters load(const std::filesystem::path& path);
-  /// Writes a temporary file beside `path`, flushes it to disk and renames it. Throws CheckpointError.
+  /// Writes a temporary file beside `path`, flushes it to disk and renames it; equal contents give equal bytes.
+  /// Throws CheckpointError, "PATH: what: what to do", leaving `path` as it was.
   void save(const std::filesystem::path& path) const;
 
   bool contains(std::string_view name) const { return tensors_.find(name) != tensors_.end(); }
@@ -28,7 +30,7 @@ class Parameters {
   const Tensor& at(std::string_view name) const;
   Tensor& at(std::string_view name);
   void set(std::string name, Tensor tensor) { tensors_.insert_or_assign(std::move(name), std::move(tensor)); }
-  void erase(std::string_view name);
+  void erase(std::string_view name);  // does nothing if there is none
   std::size_t size() const { return tensors_.size(); }
   auto begin() const { return tensors_.begin(); }
   auto end() const { return tensors_.end(); }
@@ -48,5 +50,9 @@ class Parameters {
   const void* mapping_begin_ = nullptr;
   std::size_t mapping_bytes_ = 0;
 };
+
+/// Reads a safetensors file from memory, as Parameters::load does; the tensors are copies. `name` stands in for the
+/// file in messages.
+Parameters parse_safetensors(std::span<const std::uint8_t> bytes, const std::string& name);
 
 }  // namespace g2face

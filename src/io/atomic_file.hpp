@@ -1,0 +1,38 @@
+#pragma once
+// Files that appear under their name complete or not at all.
+
+#include <cstddef>
+#include <filesystem>
+#include <span>
+#include <string>
+
+#include "g2face/error.hpp"
+
+namespace g2face::io {
+
+/// A file that the system would not let us read or write. The library's callers see it as CheckpointError,
+/// ImageError...
+struct FileError : Error {
+  using Error::Error;
+};
+
+/// Writes the parts one after the other into a temporary file beside `path`, flushes it to disk, renames it to `path`
+/// and flushes the directory. On failure the temporary file is gone and `path` is as it was. Throws FileError,
+/// "PATH: what: what to do". A link is followed; anything but a regular file is refused rather than replaced.
+void write_atomically(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts);
+
+/// The same, failing with E.
+template <class E>
+void write_file(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts) {
+  try {
+    write_atomically(path, parts);
+  } catch (const FileError& error) {
+    throw E(error.what());
+  }
+}
+
+/// Removes the temporary files that this process is writing at the moment. Only for ending the process: a signal
+/// handler may call it (it does nothing that is not async-signal-safe), and writers still at work will fail.
+void remove_temporary_files() noexcept;
+
+}  // namespace g2face::io

@@ -1,0 +1,26 @@
+#pragma once
+// Regular files for reading. Nothing here blocks on a pipe or reads a folder.
+
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+namespace g2face::io {
+
+/// The bytes of a file, mapped read-only. Another process that shortens the file while it is mapped makes reads fail
+/// with SIGBUS; our own writers replace files instead of changing them.
+struct MappedFile {
+  std::shared_ptr<const void> mapping;
+  std::span<const std::uint8_t> bytes;
+};
+
+/// Throws FileError if there is no such file, or it is not a regular file, is empty, or cannot be mapped.
+MappedFile map_file(const std::filesystem::path& path);
+
+/// Reads a whole file of at most `limit` bytes. Throws FileError as map_file does, or if the file is larger.
+std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uintmax_t limit);
+
+}  // namespace g2face::io
