@@ -43,7 +43,9 @@ Parameters sample() {
 void check_equal(const Parameters& a, const Parameters& b) {
   REQUIRE(a.size() == b.size());
   CHECK(a.metadata() == b.metadata());
-  for (const auto& [name, tensor] : a) {
+  for (const auto& item : a) {
+    const std::string& name = item.first;
+    const Tensor& tensor = item.second;
     CAPTURE(name);
     REQUIRE(b.contains(name));
     const Tensor& other = b.at(name);
@@ -159,9 +161,9 @@ TEST_CASE("safetensors: what is refused, and how") {
       {entry(R"("dtype":"F32","shape":[1],"data_offsets":[9223372036854775800,9223372036854775804])"),
        "F: 'w': data begins at 9223372036854775800, which leaves a gap after the data that ends at 0"},
   };
-  for (const auto& [header, message] : cases) {
-    CAPTURE(header);
-    CHECK(refusal(header) == message);
+  for (const auto& item : cases) {
+    CAPTURE(item.first);
+    CHECK(refusal(item.first) == item.second);
   }
   CHECK(refusal("{}", "x") == "F: 1 bytes after the data of the last tensor");
   const std::string twice = R"({"a":{"dtype":"U8","shape":[2],"data_offsets":[0,2]},)"
