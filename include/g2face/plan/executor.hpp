@@ -12,6 +12,9 @@ namespace g2face {
 struct RunOptions {
   /// Stop with an error that names the first node whose result is not finite.
   bool check_finite = false;
+  /// Fill memory that holds nothing, before the run and whenever a value dies, with NaN: for tests of kernels and
+  /// plans.
+  bool poison = false;
 };
 
 /// Owns the memory of a plan: the arena, and parameters folded and packed for it. One thread at a time may use it.

@@ -1,0 +1,298 @@
+#include "g2face/plan/executor.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <new>
+
+#include "plan/plan_data.hpp"
+
+namespace g2face {
+
+namespace {
+
+/// 64-byte aligned memory; the address is fixed while it lives.
+class Block {
+ public:
+  Block() = default;
+  explicit Block(std::size_t bytes) {
+    if (bytes == 0) return;
+    auto* p = static_cast<std::byte*>(::operator new (round_up(bytes), std::align_val_t{64}, std::nothrow));
+    check<DeviceError>(p != nullptr, "out of memory: ", bytes, " bytes were needed");
+    data_.reset(p);
+  }
+  std::byte* data() const { return data_.get(); }
+
+ private:
+  struct Free {
+    void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{64}); }
+  };
+  std::unique_ptr<std::byte, Free> data_;
+};
+
+struct Call {
+  std::vector<const void*> in;
+  std::vector<void*> out;
+  void* workspace = nullptr;
+};
+
+bool all_finite(const void* data, const PlanValue& v, bool doubles) {
+  const auto n = v.desc.type.shape.numel();
+  if (doubles) {
+    const auto* p = static_cast<const double*>(data);
+    return std::all_of(p, p + n, [](double x) { return std::isfinite(x); });
+  }
+  if (v.desc.type.dtype != DType::f32) return true;
+  const auto* p = static_cast<const float*>(data);
+  return std::all_of(p, p + n, [](float x) { return std::isfinite(x); });
+}
+
+}  // namespace
+
+struct Executor::State {
+  Plan plan;
+  const Parameters* parameters = nullptr;
+  bool doubles = false;  // the reference device
+  Stream stream;
+
+  Block arena;
+  std::map<int, Block> blocks;                 // by value: inputs, known values, converted parameters
+  std::map<int, Tensor> tensors;               // parameters and constants that are read where they are
+  std::map<std::pair<int, int>, Block> packs;  // by step and packing
+  std::map<int, bool> is_set;                  // inputs
+  std::vector<Call> calls;
+
+  explicit State(Plan p) : plan(std::move(p)) {}
+  const PlanData& data() const { return plan.data(); }
+  const PlanValue& value(int v) const { return data().values[static_cast<std::size_t>(v)]; }
+  int root(int v) const {
+    while (value(v).alias_of >= 0) v = value(v).alias_of;
+    return v;
+  }
+  DType memory_dtype(const PlanValue& v) const { return doubles ? DType::f64 : v.desc.type.dtype; }
+
+  void* address(int v) const {
+    const int r = root(v);
+    if (value(r).place == Place::arena) return arena.data() + value(r).offset;
+    if (const auto it = blocks.find(r); it != blocks.end()) return it->second.data();
+    if (const auto it = tensors.find(r); it != tensors.end()) return const_cast<void*>(it->second.data());
+    return nullptr;
+  }
+
+  void bind_leaf(int v, const Tensor& tensor) {
+    const PlanValue& leaf = value(v);
+    if (memory_dtype(leaf) == tensor.dtype()) {
+      tensors[v] = tensor;
+      return;
+    }
+    Block block(leaf.bytes);
+    convert(tensor.data(), tensor.dtype(), block.data(), memory_dtype(leaf), tensor.numel());
+    blocks[v] = std::move(block);
+  }
+
+  /// Fills the memory of values that step s read last with NaN, so that a later read of them shows.
+  void poison_dead(int s) {
+    for (const PlanValue& v : data().values) {
+      if (v.place == Place::arena && v.alias_of < 0 && v.last == s) std::memset(arena.data() + v.offset, 0xff, v.bytes);
+    }
+  }
+
+  void bind_leaves();
+  void load();
+  void bind_calls();
+  void run_step(std::size_t s) {
+    const Call& call = calls[s];
+    data().steps[s].step.run({call.in, call.out, call.workspace}, stream);
+  }
+};
+
+void Executor::State::bind_leaves() {
+  std::string problems;
+  for (std::size_t i = 0; i < data().values.size(); ++i) {
+    const int v = static_cast<int>(i);
+    const PlanValue& leaf = data().values[i];
+    if (leaf.alias_of >= 0) continue;
+    if (leaf.place == Place::constant) bind_leaf(v, leaf.tensor);
+    if (leaf.place == Place::input && !blocks.contains(v)) blocks[v] = Block(leaf.bytes);
+    if (leaf.place != Place::parameter) continue;
+    if (parameters == nullptr || !parameters->contains(leaf.name)) {
+      problems += str("; ", leaf.name, " is missing");
+    } else if (const Tensor& t = parameters->at(leaf.name); t.shape() != leaf.desc.type.shape) {
+      problems += str("; ", leaf.name, " is ", t.shape(), ", expected ", leaf.desc.type.shape);
+    } else {
+      bind_leaf(v, t);
+    }
+  }
+  check<CheckpointError>(problems.empty(),
+                         "the parameters do not fit the plan: ", problems.substr(problems.empty() ? 0 : 2));
+}
+
+/// Runs the load steps, packs what kernels want packed, and keeps only what runs read.
+void Executor::State::load() {
+  std::map<int, int> remaining;                    // uses by load steps and packings, by root
+  std::map<int, bool> kept;                        // read by runs as it is
+  std::multimap<int, std::pair<int, int>> wanted;  // root -> step, packing
+  for (const PlanStep& s : data().load_steps) {
+    for (const int v : s.in) ++remaining[root(v)];
+  }
+  for (std::size_t s = 0; s < data().steps.size(); ++s) {
+    const PlanStep& step = data().steps[s];
+    std::vector<bool> packed(step.in.size(), false);
+    for (std::size_t p = 0; p < step.step.packings.size(); ++p) {
+      const auto i = static_cast<std::size_t>(step.step.packings[p].input);
+      packed[i] = true;
+      const int r = root(step.in[i]);
+      ++remaining[r];
+      wanted.emplace(r, std::pair(static_cast<int>(s), static_cast<int>(p)));
+    }
+    for (std::size_t i = 0; i < step.in.size(); ++i) {
+      if (!packed[i]) kept[root(step.in[i])] = true;
+    }
+  }
+  for (const auto& [key, v] : data().outputs) kept[root(v)] = true;
+
+  const auto forget = [&](int r) {
+    const Place place = value(r).place;
+    if (--remaining[r] > 0 || kept[r] || place == Place::input) return;
+    if (place == Place::parameter && !data().options.fold) return;
+    blocks.erase(r);
+    tensors.erase(r);
+  };
+  const auto pack = [&](int r) {
+    const auto [begin, end] = wanted.equal_range(r);
+    for (auto it = begin; it != end; ++it) {
+      const auto [s, p] = it->second;
+      const Packing& packing = data().steps[static_cast<std::size_t>(s)].step.packings[static_cast<std::size_t>(p)];
+      Block block(packing.bytes);
+      packing.pack(address(r), block.data());
+      packs[{s, p}] = std::move(block);
+    }
+    for (auto it = begin; it != end; ++it) forget(r);
+  };
+
+  for (std::size_t i = 0; i < data().values.size(); ++i) {
+    const int v = static_cast<int>(i);
+    if (value(v).alias_of < 0 && (value(v).place == Place::parameter || value(v).place == Place::constant)) pack(v);
+  }
+  for (const PlanStep& s : data().load_steps) {
+    std::vector<Block> own_packs;
+    std::vector<const void*> in;
+    std::vector<void*> out;
+    for (const int v : s.in) in.push_back(address(v));
+    for (const Packing& p : s.step.packings) {
+      Block block(p.bytes);
+      p.pack(in[static_cast<std::size_t>(p.input)], block.data());
+      in[static_cast<std::size_t>(p.input)] = block.data();
+      own_packs.push_back(std::move(block));
+    }
+    for (const int v : s.out) {
+      blocks[v] = Block(value(v).bytes);
+      out.push_back(blocks[v].data());
+    }
+    const Block workspace(s.step.workspace);
+    s.step.run({in, out, workspace.data()}, stream);
+    for (const int v : s.out) {
+      pack(v);
+      if (remaining[v] == 0 && !kept[v]) blocks.erase(v);
+    }
+    for (const int v : s.in) forget(root(v));
+  }
+  if (data().options.fold && parameters != nullptr) parameters->release_pages();
+}
+
+void Executor::State::bind_calls() {
+  calls.clear();
+  for (std::size_t s = 0; s < data().steps.size(); ++s) {
+    const PlanStep& step = data().steps[s];
+    Call call;
+    for (const int v : step.in) call.in.push_back(address(v));
+    for (std::size_t p = 0; p < step.step.packings.size(); ++p) {
+      call.in[static_cast<std::size_t>(step.step.packings[p].input)] =
+          packs.at({static_cast<int>(s), static_cast<int>(p)}).data();
+    }
+    for (const int v : step.out) call.out.push_back(address(v));
+    call.workspace = step.step.workspace > 0 ? arena.data() + step.workspace_offset : nullptr;
+    calls.push_back(std::move(call));
+  }
+}
+
+Executor::Executor(Plan plan, const Parameters* parameters) : state_(std::make_unique<State>(std::move(plan))) {
+  state_->parameters = parameters;
+  state_->doubles = state_->data().options.device.kind == Device::Kind::reference;
+  state_->stream.device = state_->data().options.device;
+  state_->bind_leaves();
+  state_->load();
+  state_->arena = Block(state_->data().arena_bytes);
+  state_->bind_calls();
+}
+
+Executor::~Executor() = default;
+Executor::Executor(Executor&&) noexcept = default;
+Executor& Executor::operator=(Executor&&) noexcept = default;
+
+const Plan& Executor::plan() const { return state_->plan; }
+
+void Executor::set(Value input, const Tensor& tensor) {
+  const auto it = state_->data().inputs.find(input.node);
+  if (it == state_->data().inputs.end()) {
+    const Node& node = input.graph->node(input);
+    check<GraphError>(node.op == &input_op, "set: '", node.name, "' is a ", node.op->name, ", not an input");
+    return;  // an input that no output depends on
+  }
+  const PlanValue& value = state_->value(it->second);
+  check<ShapeError>(tensor.type() == value.desc.type, "input '", value.name, "' is ", value.desc.type.str(),
+                    " and was given ", tensor.type().str());
+  convert(tensor.data(), tensor.dtype(), state_->address(it->second), state_->memory_dtype(value), tensor.numel());
+  state_->is_set[it->second] = true;
+}
+
+void Executor::run(const RunOptions& options) {
+  State& s = *state_;
+  for (const auto& [node, v] : s.data().inputs) {
+    check<GraphError>(s.is_set[v], "run: input '", s.value(v).name, "' was never set");
+  }
+  if (!s.data().options.fold && s.parameters != nullptr) {
+    s.bind_leaves();  // an optimizer may have replaced tensors
+    s.bind_calls();
+  }
+  if (options.poison && s.data().arena_bytes > 0) std::memset(s.arena.data(), 0xff, s.data().arena_bytes);
+  for (std::size_t i = 0; i < s.calls.size(); ++i) {
+    s.run_step(i);
+    const PlanStep& step = s.data().steps[i];
+    if (options.check_finite) {
+      for (std::size_t o = 0; o < step.out.size(); ++o) {
+        check<Error>(all_finite(s.calls[i].out[o], s.value(step.out[o]), s.doubles), step.op->name, " '", step.name,
+                     "' (", step.step.kernel, ") gave a value that is not finite");
+      }
+    }
+    if (options.poison) s.poison_dead(static_cast<int>(i));
+  }
+}
+
+std::vector<double> Executor::profile() {
+  run();
+  std::vector<double> seconds;
+  for (std::size_t i = 0; i < state_->calls.size(); ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    state_->run_step(i);
+    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  return seconds;
+}
+
+Tensor Executor::get(Value output) const {
+  const auto it = state_->data().outputs.find({output.node, output.output});
+  check<GraphError>(it != state_->data().outputs.end(), "get: '", output.graph->node(output).name,
+                    "' is not an output of the plan");
+  const PlanValue& value = state_->value(it->second);
+  const DType memory = state_->memory_dtype(value);
+  const DType wanted = state_->doubles && is_float(value.desc.type.dtype) ? DType::f64 : value.desc.type.dtype;
+  Tensor tensor({wanted, value.desc.type.shape});
+  convert(state_->address(it->second), memory, tensor.mutable_data(), wanted, tensor.numel());
+  return tensor;
+}
+
+}  // namespace g2face

@@ -1,0 +1,208 @@
+// Elementwise ops become `pointwise` nodes; chains of them become one.
+//
+// Groups of nodes are joined where one uses the other, both have the same shape, and no way leads from one group to the
+// other through a third: contracting each group to a point leaves the graph without cycles.
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+
+#include "g2face/ops/binary.hpp"
+#include "g2face/ops/pointwise.hpp"
+#include "g2face/ops/select.hpp"
+#include "g2face/ops/unary.hpp"
+#include "plan/plan_data.hpp"
+
+namespace g2face {
+
+namespace {
+
+constexpr std::size_t max_instructions = 24;  // registers of a tile must stay in the first-level cache
+constexpr std::size_t max_inputs = 12;
+
+bool elementwise(const Node& n) {
+  return (n.op == &unary_op || n.op == &binary_op || n.op == &select_op) && n.types[0].dtype == DType::f32;
+}
+
+class Groups {
+ public:
+  Groups(const Graph& graph, const std::vector<bool>& known) : graph_(graph), known_(known) {
+    members_.resize(static_cast<std::size_t>(graph.size()));
+    for (int n = 0; n < graph.size(); ++n) {
+      of_.push_back(n);
+      members_[static_cast<std::size_t>(n)] = {n};
+    }
+  }
+
+  int of(int node) const { return of_[static_cast<std::size_t>(node)]; }
+  const std::vector<int>& members(int group) const { return members_[static_cast<std::size_t>(group)]; }
+
+  /// Joins the groups of two elementwise nodes if that is allowed.
+  void try_join(int a, int b) {
+    const int ga = of(a), gb = of(b);
+    if (ga == gb || known_[static_cast<std::size_t>(a)] != known_[static_cast<std::size_t>(b)]) return;
+    if (graph_.node(a).types[0].shape != graph_.node(b).types[0].shape) return;
+    if (members(ga).size() + members(gb).size() > max_instructions) return;
+    if (inputs(ga, gb) > max_inputs) return;
+    if (around(ga, gb) || around(gb, ga)) return;
+    auto& into = members_[static_cast<std::size_t>(ga)];
+    for (const int n : members(gb)) {
+      of_[static_cast<std::size_t>(n)] = ga;
+      into.push_back(n);
+    }
+    std::sort(into.begin(), into.end());
+    members_[static_cast<std::size_t>(gb)].clear();
+  }
+
+ private:
+  std::size_t inputs(int ga, int gb) const {
+    std::set<std::pair<int, int>> outside;
+    for (const int g : {ga, gb}) {
+      for (const int n : members(g)) {
+        for (const Value& v : graph_.node(n).in) {
+          if (of(v.node) != ga && of(v.node) != gb) outside.insert({v.node, v.output});
+        }
+      }
+    }
+    return outside.size();
+  }
+
+  /// Whether a way leads from group `from` through some third group to group `to`.
+  bool around(int from, int to) const {
+    const int oldest = members(from).front();
+    std::set<int> visited;
+    std::vector<int> open;
+    const auto push_inputs = [&](int group) {
+      for (const int n : members(group)) {
+        for (const Value& v : graph_.node(n).in) {
+          const int g = of(v.node);
+          if (g != group && members(g).back() > oldest && visited.insert(g).second) open.push_back(g);
+        }
+      }
+    };
+    visited.insert(from);
+    visited.insert(to);
+    push_inputs(to);
+    while (!open.empty()) {
+      const int g = open.back();
+      open.pop_back();
+      for (const int n : members(g)) {
+        for (const Value& v : graph_.node(n).in) {
+          if (of(v.node) == from) return true;
+        }
+      }
+      push_inputs(g);
+    }
+    return false;
+  }
+
+  const Graph& graph_;
+  const std::vector<bool>& known_;
+  std::vector<int> of_;
+  std::vector<std::vector<int>> members_;
+};
+
+PointwiseInstruction instruction(const Node& node) {
+  PointwiseInstruction i;
+  if (node.op == &unary_op) {
+    i.kind = PointwiseInstruction::Kind::unary;
+    i.unary = node.attrs.as<UnaryAttrs>();
+  } else if (node.op == &binary_op) {
+    i.kind = PointwiseInstruction::Kind::binary;
+    i.binary = node.attrs.as<BinaryAttrs>().kind;
+  } else {
+    i.kind = PointwiseInstruction::Kind::select;
+  }
+  return i;
+}
+
+}  // namespace
+
+Lowered fuse(const Lowered& lowered, const PlanOptions& options) {
+  const Graph& graph = *lowered.graph;
+  Groups groups(graph, lowered.known);
+  if (options.fuse) {
+    for (int n = 0; n < graph.size(); ++n) {
+      if (!elementwise(graph.node(n))) continue;
+      for (const Value& v : graph.node(n).in) {
+        if (elementwise(graph.node(v.node))) groups.try_join(v.node, n);
+      }
+    }
+  }
+
+  // Which values of a group others (or the caller) read.
+  std::set<std::pair<int, int>> read;
+  for (int n = 0; n < graph.size(); ++n) {
+    for (const Value& v : graph.node(n).in) {
+      if (groups.of(v.node) != groups.of(n)) read.insert({v.node, v.output});
+    }
+  }
+  for (const Value& v : lowered.outputs) read.insert({v.node, v.output});
+
+  Lowered out;
+  out.graph = std::make_unique<Graph>();
+  std::map<std::pair<int, int>, Value> now;
+  std::vector<bool> done(static_cast<std::size_t>(graph.size()), false);
+
+  // A group is written after everything it reads, whatever the order of creation was.
+  std::function<void(int)> write = [&](int group) {
+    if (done[static_cast<std::size_t>(group)]) return;
+    done[static_cast<std::size_t>(group)] = true;
+    const std::vector<int>& members = groups.members(group);
+    for (const int n : members) {
+      for (const Value& v : graph.node(n).in) {
+        if (groups.of(v.node) != group) write(groups.of(v.node));
+      }
+    }
+    const Node& first = graph.node(members.front());
+    if (!elementwise(first)) {
+      std::vector<Value> in;
+      for (const Value& v : first.in) in.push_back(now.at({v.node, v.output}));
+      const Value copied = copy_node(*out.graph, first, in);
+      for (std::size_t o = 0; o < first.types.size(); ++o) {
+        now[{members.front(), static_cast<int>(o)}] = {out.graph.get(), copied.node, static_cast<int>(o)};
+      }
+      if (const auto i = lowered.input_nodes.find(members.front()); i != lowered.input_nodes.end()) {
+        out.input_nodes[copied.node] = i->second;
+      }
+      return;
+    }
+    std::vector<Value> in;
+    std::map<std::pair<int, int>, int> slot;  // of inputs
+    for (const int n : members) {
+      for (const Value& v : graph.node(n).in) {
+        if (groups.of(v.node) == group || slot.contains({v.node, v.output})) continue;
+        slot[{v.node, v.output}] = static_cast<int>(in.size());
+        in.push_back(now.at({v.node, v.output}));
+      }
+    }
+    PointwiseAttrs attrs;
+    attrs.shape = first.types[0].shape;
+    std::map<int, int> slot_of_member;
+    std::vector<int> result_nodes;
+    for (const int n : members) {
+      PointwiseInstruction i = instruction(graph.node(n));
+      for (const Value& v : graph.node(n).in) {
+        i.source.push_back(groups.of(v.node) == group ? slot_of_member.at(v.node) : slot.at({v.node, v.output}));
+      }
+      const int target = static_cast<int>(in.size() + attrs.program.size());
+      slot_of_member[n] = target;
+      attrs.program.push_back(std::move(i));
+      if (read.contains({n, 0})) {
+        attrs.results.push_back(target);
+        result_nodes.push_back(n);
+      }
+    }
+    out.graph->path = graph.node(members.back()).name;
+    const std::vector<Value> results = pointwise(in, attrs);
+    for (std::size_t r = 0; r < results.size(); ++r) now[{result_nodes[r], 0}] = results[r];
+  };
+  for (int n = 0; n < graph.size(); ++n) write(groups.of(n));
+
+  for (const Value& v : lowered.outputs) out.outputs.push_back(now.at({v.node, v.output}));
+  out.known = known_nodes(*out.graph, options);
+  return out;
+}
+
+}  // namespace g2face

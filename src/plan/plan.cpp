@@ -1,0 +1,70 @@
+#include "g2face/plan/plan.hpp"
+
+#include <omp.h>
+
+#include <algorithm>
+#include <iomanip>
+#include <sstream>
+
+#include "plan/plan_data.hpp"
+
+namespace g2face {
+
+Plan plan(const Graph& graph, std::span<const Value> outputs, const PlanOptions& options) {
+  check<PlanError>(!outputs.empty(), "plan: no outputs were asked for");
+  for (const Value& v : outputs) check<PlanError>(v.graph == &graph, "plan: an output belongs to another graph");
+  check<PlanError>(options.device.kind != Device::Kind::cuda, "plan: this build has no executor for ", options.device);
+
+  auto data = std::make_shared<PlanData>();
+  data->options = options;
+  if (data->options.threads <= 0) data->options.threads = omp_get_max_threads();
+
+  Lowered lowered = lower(graph, outputs, data->options);
+  if (options.device.kind == Device::Kind::cpu) lowered = fuse(lowered, data->options);
+  bind(assign_layouts(lowered, data->options), *data);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    const auto temporary = data->outputs.extract({-1 - static_cast<int>(i), 0});
+    data->outputs[{outputs[i].node, outputs[i].output}] = temporary.mapped();
+  }
+  place(*data);
+  return Plan(std::move(data));
+}
+
+std::size_t Plan::arena_bytes() const { return data_->arena_bytes; }
+
+std::vector<std::string> Plan::kernels() const {
+  std::vector<std::string> names;
+  for (const PlanStep& s : data_->steps) names.push_back(s.step.kernel);
+  return names;
+}
+
+std::string Plan::print(std::span<const double> seconds) const {
+  std::ostringstream out;
+  const bool timed = seconds.size() == data_->steps.size();
+  out << std::left << std::setw(5) << "step" << std::setw(20) << "op" << std::setw(34) << "kernel" << std::setw(30)
+      << "result" << std::setw(9) << "layout" << std::right << std::setw(12) << "bytes" << std::setw(12) << "workspace";
+  if (timed) out << std::setw(10) << "ms";
+  out << "  node\n";
+  double total = 0;
+  std::size_t reorders = 0;
+  for (std::size_t i = 0; i < data_->steps.size(); ++i) {
+    const PlanStep& s = data_->steps[i];
+    const PlanValue& result = data_->values[static_cast<std::size_t>(s.out[0])];
+    if (s.op->name == "reorder") ++reorders;
+    out << std::left << std::setw(5) << i << std::setw(20) << s.op->name << std::setw(34) << s.step.kernel
+        << std::setw(30) << result.desc.type.str() << std::setw(9) << name_of(result.desc.layout) << std::right
+        << std::setw(12) << result.bytes << std::setw(12) << s.step.workspace;
+    if (timed) {
+      out << std::setw(10) << std::fixed << std::setprecision(3) << seconds[i] * 1e3;
+      total += seconds[i];
+    }
+    out << "  " << s.name << "\n";
+  }
+  out << data_->steps.size() << " steps (" << reorders << " reorders), " << data_->load_steps.size()
+      << " done at load, arena " << data_->arena_bytes << " bytes";
+  if (timed) out << ", " << std::fixed << std::setprecision(3) << total * 1e3 << " ms";
+  out << "\n";
+  return out.str();
+}
+
+}  // namespace g2face

@@ -1,0 +1,89 @@
+#pragma once
+// What a plan consists of, and the passes that make it. Passes run in this order: lower (prune, share, expand), fuse,
+// assign_layouts, bind, place. Each is a function of its own file.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "g2face/graph/op.hpp"
+#include "g2face/plan/plan.hpp"
+
+namespace g2face {
+
+/// Where a value lives while a plan runs.
+enum class Place : std::uint8_t {
+  input,      // memory of its own, written by Executor::set
+  parameter,  // a tensor of Parameters
+  constant,   // a tensor of the graph
+  known,      // computed once, when parameters are loaded
+  arena,      // at an offset of the arena
+};
+
+struct PlanValue {
+  TensorDesc desc;
+  Place place = Place::arena;
+  std::string name;          // input and parameter: the name; others: where in the model
+  Tensor tensor;             // constant
+  std::size_t bytes = 0;     // in the memory of the device (the reference device holds doubles)
+  std::size_t offset = 0;    // arena
+  int alias_of = -1;         // shares the memory of that value (reshape, in-place steps)
+  int first = 0, last = -1;  // steps between which it is alive
+};
+
+struct PlanStep {
+  const OpDef* op = nullptr;
+  Attrs attrs;
+  std::string name;
+  std::vector<int> in, out;  // PlanValues
+  Step step;
+  std::size_t workspace_offset = 0;  // arena
+};
+
+struct PlanData {
+  PlanOptions options;
+  std::vector<PlanValue> values;
+  std::vector<PlanStep> load_steps;            // run once, when parameters are loaded
+  std::vector<PlanStep> steps;                 // run every time
+  std::map<int, int> inputs;                   // node of the planned graph -> value
+  std::map<std::pair<int, int>, int> outputs;  // (node, output) of the planned graph -> value
+  std::size_t arena_bytes = 0;
+};
+
+/// A graph on its way to a plan, with the values that matter: what each asked-for output and each input has become.
+struct Lowered {
+  std::unique_ptr<Graph> graph;
+  std::vector<Value> outputs;      // as asked for
+  std::map<int, int> input_nodes;  // of `graph` -> of the planned graph
+  std::vector<bool> known;         // for each node: depends on nothing that changes between runs
+};
+
+/// Copies what the outputs need, one node for equal ones, with formulas expanded where the device has no kernel.
+Lowered lower(const Graph& graph, std::span<const Value> outputs, const PlanOptions& options);
+/// Marks nodes that depend on constants (and, when the plan folds, parameters) alone.
+std::vector<bool> known_nodes(const Graph& graph, const PlanOptions& options);
+/// Turns elementwise ops into `pointwise` nodes, joined into chains if options.fuse.
+Lowered fuse(const Lowered& lowered, const PlanOptions& options);
+/// Chooses a layout for every value and inserts reorders. layouts[n][o] belongs to output o of node n of the result.
+struct LaidOut {
+  Lowered lowered;
+  std::vector<std::vector<Layout>> layouts;
+};
+LaidOut assign_layouts(const Lowered& lowered, const PlanOptions& options);
+/// Asks kernels for steps.
+void bind(const LaidOut& laid_out, PlanData& plan);
+/// Finds lifetimes and gives every value of the arena its offset.
+void place(PlanData& plan);
+
+/// A step that runs an op's reference loops: on doubles, or on converted copies in its workspace.
+Step reference_step(const OpDef& op, const Attrs& attrs, const Signature& signature, bool memory_is_double);
+
+/// Copies a node of another graph with these inputs, keeping its name.
+Value copy_node(Graph& to, const Node& node, std::span<const Value> in);
+
+constexpr std::size_t round_up(std::size_t n, std::size_t to = 64) { return (n + to - 1) / to * to; }
+
+}  // namespace g2face
