@@ -20,17 +20,18 @@ void check_features(const Scope& s, Value x, std::string_view layer) {
   check<ShapeError>(x.shape().rank() == 2, layer, " '", s.path(), "': x ", x.shape(), " is not [N,features]");
 }
 
-Value convolve(const Scope& s, Value x, const ConvOptions& o, bool equalised) {
+Value convolve(const Scope& s, Value x, const ConvOptions& o, bool equalised, bool add_bias = true) {
   check<ShapeError>(x.shape().rank() == 4, equalised ? "equal_conv '" : "conv '", s.path(), "': x ", x.shape(),
                     " is not [N,C,H,W]");
   const std::int64_t in = x.shape()[1];
   const double bound = 1 / std::sqrt(static_cast<double>(in * o.kernel * o.kernel));
-  Value w = s.param("weight", {o.out, in, o.kernel, o.kernel}, equalised ? init::normal() : init::uniform(bound));
+  Value w = s.param("weight", {o.out, in, o.kernel, o.kernel},
+                    o.weight_init.value_or(equalised ? init::normal() : init::uniform(bound)));
   if (equalised) w = affine(w, bound);
   Value y = conv2d(x, w, {.stride = {o.stride, o.stride}, .pad = {o.pad, o.pad}});
   if (o.bias) {
-    const Value b = s.param("bias", {o.out}, equalised ? init::zeros() : init::uniform(bound));
-    y = y + per_channel(b, y.shape());
+    const Value b = s.param("bias", {o.out}, o.bias_init.value_or(equalised ? init::zeros() : init::uniform(bound)));
+    if (add_bias) y = y + per_channel(b, y.shape());
   }
   return s.result(y);
 }
@@ -61,7 +62,7 @@ Value conv(const Scope& s, Value x, const ConvOptions& options) { return convolv
 Value equal_conv(const Scope& s, Value x, const ConvOptions& options) { return convolve(s, x, options, true); }
 
 Value conv_instance_norm(const Scope& s, Value x, const ConvOptions& options) {
-  return s.result(instance_norm(conv(s / "conv", x, options)));
+  return instance_norm(convolve(s / "conv", x, options, false, false));
 }
 
 Value fused_leaky_relu(const Scope& s, Value x) {

@@ -2,6 +2,8 @@
 // Layers: functions over a Scope that declare their parameters under the names that PyTorch's modules give them, with
 // the same initial values. Each marks its result (Scope::result).
 
+#include <optional>
+
 #include "g2face/nn/scope.hpp"
 
 namespace g2face {
@@ -29,6 +31,7 @@ struct ConvOptions {
   std::int64_t stride = 1;
   std::int64_t pad = 0;
   bool bias = true;
+  std::optional<Init> weight_init = {}, bias_init = {};  // in place of those below
 };
 ///   x [N,C,H,W] -> y [N,out,(H+2pad-kernel)/stride+1,(W+2pad-kernel)/stride+1]
 /// Parameters: weight [out,C,kernel,kernel] and bias [out], uniform within 1/sqrt(C kernel^2).
@@ -36,7 +39,9 @@ Value conv(const Scope& s, Value x, const ConvOptions& options);
 /// The same with an equalised learning rate: the weight is used times 1/sqrt(C kernel^2).
 /// Parameters: weight, standard normal; bias [out] = 0.
 Value equal_conv(const Scope& s, Value x, const ConvOptions& options);
-/// instance_norm(conv(s / "conv", x)), the unit of the pyramid and of the fusion masks.
+/// instance_norm(conv(s / "conv", x)), the unit of the pyramid and of the fusion masks. The norm takes away what a
+/// bias adds, so conv.bias is declared, as checkpoints have it, but not computed with: its gradient is exactly zero.
+/// Marks nothing, since an activation may follow.
 Value conv_instance_norm(const Scope& s, Value x, const ConvOptions& options);
 
 /// bias_act with slope 0.2 and gain sqrt 2.  Parameter: bias [C] = 0.
