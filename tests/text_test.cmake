@@ -1,0 +1,40 @@
+# What no committed text may hold: machine paths, marks of unfinished work, tabs or blanks at line ends; and no source
+# above 600 lines.
+cmake_minimum_required(VERSION 3.25)
+file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/include/* ${ROOT}/src/* ${ROOT}/kernels/* ${ROOT}/tests/*
+     ${ROOT}/bench/* ${ROOT}/examples/* ${ROOT}/fuzz/* ${ROOT}/cmake/* ${ROOT}/scripts/* ${ROOT}/docs/* ${ROOT}/.ci/*
+     ${ROOT}/.github/* ${ROOT}/*.md ${ROOT}/CMakeLists.txt)
+list(FILTER files INCLUDE REGEX "\\.(hpp|cpp|cu|cuh|py|sh|cmake|in|md|json|yml|txt)$|^\\.ci/")
+list(FILTER files EXCLUDE REGEX "^build|^tests/golden/|__pycache__|^tests/text_test.cmake$")
+
+set(offences "")
+foreach(name IN LISTS files)
+  file(READ ${ROOT}/${name} text)
+  # A CMake list ends at a semicolon or an unbalanced bracket; neither matters to these checks.
+  string(REGEX REPLACE "[;\\[\\]\\\\]" "," text "${text}")
+  string(REPLACE "\n" ";" lines "${text}")
+  list(LENGTH lines count)
+  math(EXPR count "${count} - 1")
+  if(count GREATER 600 AND name MATCHES "\\.(hpp|cpp|cu|cuh|py|sh|cmake)$")
+    list(APPEND offences "${name}: ${count} lines, at most 600 are allowed")
+  endif()
+  if(text MATCHES "(^|[^A-Za-z0-9._-])/(work|root|home|tmp/wt|mnt|Users)/|\\.\\./shared/")
+    list(APPEND offences "${name}: holds a path of one machine: ${CMAKE_MATCH_0}")
+  endif()
+  if(text MATCHES "(TODO|FIXME|XXX)[^\n]*")
+    list(APPEND offences "${name}: finish it or open an issue: ${CMAKE_MATCH_0}")
+  endif()
+  if(text MATCHES "[^\n]*[ \t]\n" AND NOT name MATCHES "\\.md$")
+    list(APPEND offences "${name}: blanks at the end of a line: '${CMAKE_MATCH_0}'")
+  endif()
+  if(name MATCHES "^(include|src|kernels)/.*\\.(hpp|cuh)$" AND NOT text MATCHES "^#pragma once\n")
+    list(APPEND offences "${name}: a header begins with #pragma once")
+  endif()
+endforeach()
+
+if(offences)
+  list(JOIN offences "\n  " message)
+  message(FATAL_ERROR "\n  ${message}")
+endif()
+list(LENGTH files count)
+message(STATUS "${count} files are clean")
