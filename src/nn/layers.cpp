@@ -2,19 +2,12 @@
 
 #include <array>
 #include <cmath>
-#include <vector>
 
 #include "g2face/ops.hpp"
+#include "ops/channels.hpp"
 
 namespace g2face {
 namespace {
-
-// A value for each channel, in a shape that broadcasts over x [N,C,...].
-Value per_channel(Value v, const Shape& x) {
-  std::vector<std::int64_t> dims(static_cast<std::size_t>(x.rank() - 1), 1);
-  dims[0] = x[1];
-  return reshape(v, Shape(dims));
-}
 
 void check_features(const Scope& s, Value x, std::string_view layer) {
   check<ShapeError>(x.shape().rank() == 2, layer, " '", s.path(), "': x ", x.shape(), " is not [N,features]");

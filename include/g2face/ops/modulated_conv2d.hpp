@@ -27,6 +27,7 @@ struct ModulatedConv2dAttrs {
 /// p = (kf - 2) + (k - 1), then stride 2 without padding. f is the normalised blur filter; it is not an input (and must
 /// not be given) for `none`.
 /// R1: x and w have rank 4, s rank 2.  R2: w takes C channels and has an odd square kernel.  R3: s is [N,C].
+/// R4: the same floating dtype.  R5: f is given, of rank 2, exactly when resampling.  R6: down needs H, W >= 2.
 /// Formula: the shared-weight form above (never a grouped convolution), which is what kernels compute.
 /// Source: Karras et al. 2020 (StyleGAN2), section 2; reference ModulatedConv2d.
 Value modulated_conv2d(Value x, Value w, Value s, const ModulatedConv2dAttrs& attrs);
