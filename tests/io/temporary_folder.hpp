@@ -16,7 +16,8 @@ namespace g2face::test {
 class TemporaryFolder {
  public:
   TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "g2face-test-XXXXXX").string();
+    // mkdtemp replaces six letters X.
+    std::string name = (std::filesystem::temp_directory_path() / ("g2face-test-" + std::string(6, 'X'))).string();
     if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make a folder for a test");
     path_ = name;
   }

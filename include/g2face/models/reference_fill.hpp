@@ -2,16 +2,12 @@
 // Weights that anybody can make again bit for bit: the recorded results of the reference (tests/golden) were computed
 // with them. They are as good as random, but every stage of every network has healthy activations.
 
-#include <string_view>
+#include <string>
 
+#include "g2face/fill.hpp"
 #include "g2face/nn/scope.hpp"
 
 namespace g2face {
-
-/// A pure function of a name and of the element index: h = 64-bit FNV-1a of the name, element i the splitmix64
-/// finaliser of h + (i + 1) * 0x9E3779B97F4A7C15, of which the upper 24 bits make u in [0,1). The value is
-/// offset + scale * (2u - 1), in double, rounded once to f32.
-Tensor fill(std::string_view name, const Shape& shape, double scale = 1, double offset = 0);
 
 struct ReferenceFill {
   std::string name;  // what fill() takes; the recorded networks have names of their own ("generator256/...")
