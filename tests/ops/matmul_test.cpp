@@ -1,0 +1,57 @@
+#include "g2face/ops/matmul.hpp"
+
+#include <doctest/doctest.h>
+
+#include "evaluate.hpp"
+#include "g2face/graph/gradients.hpp"
+#include "g2face/ops.hpp"
+
+using namespace g2face;
+using namespace g2face::testing;
+
+TEST_CASE("matmul: known product, with either operand transposed") {
+  Bench b;
+  const Tensor a = Tensor::from({2, 3}, {1, 2, 3, 4, 5, 6}), c = Tensor::from({3, 2}, {7, 8, 9, 10, 11, 12});
+  const Value left = b.feed(a), right = b.feed(c);
+  const Tensor want = Tensor::from({2, 2}, {58, 64, 139, 154}).to(DType::f64);
+  CHECK(relative_error(b.run(matmul(left, right)), want) == 0);
+  const Value left_t = transpose(left, {1, 0}), right_t = transpose(right, {1, 0});
+  CHECK(relative_error(b.run(matmul(left_t, right, {.transpose_a = true})), want) == 0);
+  CHECK(relative_error(b.run(matmul(left, right_t, {.transpose_b = true})), want) == 0);
+  CHECK(relative_error(b.run(matmul(left_t, right_t, {.transpose_a = true, .transpose_b = true})), want) == 0);
+}
+
+TEST_CASE("matmul: gradients are adjoint") {
+  for (const bool ta : {false, true}) {
+    for (const bool tb : {false, true}) {
+      const MatmulAttrs attrs{.transpose_a = ta, .transpose_b = tb};
+      INFO(attrs.str());
+      Bench b;
+      const Value x = b.random(ta ? Shape{2, 3, 4, 5} : Shape{2, 3, 5, 4});
+      const Value y = b.random(tb ? Shape{2, 3, 6, 4} : Shape{2, 3, 4, 6});
+      const Value z = matmul(x, y, attrs);
+      CHECK(z.shape() == Shape{2, 3, 5, 6});
+      const Value dz = b.random(z.shape());
+      const std::vector<Value> d = gradients(z, {x, y}, dz);
+      const double want = b.number(sum(z * dz));
+      CHECK(b.number(sum(x * d[0])) == doctest::Approx(want).epsilon(1e-12));
+      CHECK(b.number(sum(y * d[1])) == doctest::Approx(want).epsilon(1e-12));
+      const Value probe = b.random(x.shape());
+      CHECK(relative_error(b.run(gradients(sum(d[0] * probe), {dz})[0]), b.run(matmul(probe, y, attrs))) < 1e-13);
+    }
+  }
+}
+
+TEST_CASE("matmul: refusals") {
+  Graph g;
+  const auto input = [&](const Shape& s, DType t = DType::f32) { return g.input({t, s}, str("v", g.size())); };
+  const Value a = input({2, 3, 4});
+  CHECK_THROWS_WITH_AS(matmul(a, input({4, 5})),
+                       "matmul '': a f32[2,3,4] and b f32[4,5] must have the same rank, at least 2, and the same "
+                       "floating dtype (R1)",
+                       ShapeError);
+  CHECK_THROWS_WITH_AS(matmul(a, input({3, 4, 5})),
+                       "matmul '': a [2,3,4] and b [3,4,5] differ in leading axis 0: 2 and 3 (R2)", ShapeError);
+  CHECK_THROWS_WITH_AS(matmul(a, input({2, 4, 5}), {.transpose_b = true}),
+                       "matmul '': a [2,3,4] has inner extent 4, but b [2,4,5] transposed has 5 (R3)", ShapeError);
+}

@@ -1,0 +1,19 @@
+#include "g2face/ops/pixel_norm.hpp"
+
+#include <doctest/doctest.h>
+
+#include "evaluate.hpp"
+#include "g2face/ops.hpp"
+
+using namespace g2face;
+using namespace g2face::testing;
+
+TEST_CASE("pixel_norm: mean square 1 over channels, whatever the scale") {
+  Bench b;
+  const Value x = b.random({2, 5, 3});
+  const Value y = pixel_norm(x, {.eps = 0});
+  const Tensor squares = b.run(mean(square(y), {.axes = {1}}));
+  for (const double v : squares.as<double>()) CHECK(v == doctest::Approx(1).epsilon(1e-13));
+  CHECK(relative_error(b.run(pixel_norm(x * 100.0, {.eps = 0})), b.run(y)) < 1e-14);
+  CHECK(b.number(sum(abs(pixel_norm(b.feed(Tensor::zeros({DType::f64, {1, 4}})))))) == 0);
+}
