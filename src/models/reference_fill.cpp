@@ -8,20 +8,6 @@ namespace g2face {
 namespace {
 
 constexpr double sqrt3 = 1.7320508075688772;
-constexpr std::uint64_t golden_ratio = 0x9E3779B97F4A7C15;
-
-std::uint64_t fnv1a(std::string_view text) {
-  std::uint64_t h = 0xcbf29ce484222325;
-  for (char c : text) h = (h ^ static_cast<unsigned char>(c)) * 0x100000001b3;
-  return h;
-}
-
-std::uint64_t splitmix64_finalise(std::uint64_t z) {
-  z = (z ^ (z >> 30U)) * 0xBF58476D1CE4E5B9;
-  z = (z ^ (z >> 27U)) * 0x94D049BB133111EB;
-  return z ^ (z >> 31U);
-}
-
 // '*' stands for any text, also for none and for dots.
 bool matches(std::string_view pattern, std::string_view name) {
   if (pattern.empty()) return name.empty();
@@ -108,18 +94,6 @@ double scale_of(const Rule& rule, const Shape& shape) {
 }
 
 }  // namespace
-
-Tensor fill(std::string_view name, const Shape& shape, double scale, double offset) {
-  Tensor result({DType::f32, shape});
-  std::uint64_t counter = fnv1a(name);
-  for (float& value : result.mutable_as<float>()) {
-    counter += golden_ratio;
-    const double u = static_cast<double>(splitmix64_finalise(counter) >> 40U) * 0x1p-24;
-    const double scaled = scale * (2 * u - 1);
-    value = static_cast<float>(offset + scaled);
-  }
-  return result;
-}
 
 ReferenceFill reference_fill(const Declared& declared) {
   ReferenceFill result;
