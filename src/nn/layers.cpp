@@ -29,6 +29,14 @@ Value convolve(const Scope& s, Value x, const ConvOptions& o, bool equalised, bo
   return s.result(y);
 }
 
+// The value that a parameter has by now: a layer that is called twice in one graph moves its statistics twice.
+Value current(const Scope& s, Value param) {
+  for (const Update& u : s.updates()) {
+    if (u.name == s.graph().node(param).name) return u.value;
+  }
+  return param;
+}
+
 }  // namespace
 
 Value linear(const Scope& s, Value x, std::int64_t out) {
@@ -88,10 +96,13 @@ Value batch_norm_layer(const Scope& s, Value x, const BatchNormOptions& options)
   for (int axis = 2; axis < shape.rank(); ++axis) over.axes.push_back(axis);
   const Moments batch = moments(x, over);
   const Value biased = affine(reciprocal(square(batch.rstd)), 1, -options.eps);
-  const double m = options.momentum;
-  s.update(mean, affine(mean, 1 - m) + reshape(affine(batch.mean, m), {channels}));
-  s.update(var, affine(var, 1 - m) + reshape(affine(biased, m * n / (n - 1)), {channels}));
-  s.update(batches, cast(cast(batches, DType::f64) + 1.0, DType::i64));  // exact: there is no integer addition
+  const auto blend = [&](Value old, Value now, double share) {
+    return affine(current(s, old), 1 - options.momentum) + reshape(affine(now, share), {channels});
+  };
+  s.update(mean, blend(mean, batch.mean, options.momentum));
+  s.update(var, blend(var, biased, options.momentum * n / (n - 1)));
+  // Exact: there is no addition of integers.
+  s.update(batches, cast(cast(current(s, batches), DType::f64) + 1.0, DType::i64));
   return s.result((x - batch.mean) * (batch.rstd * per_channel(weight, shape)) + per_channel(bias, shape));
 }
 

@@ -2,11 +2,16 @@
 
 #include <doctest/doctest.h>
 
-#include "evaluate.hpp"
-#include "g2face/ops.hpp"
+#include "golden_case.hpp"
 
 using namespace g2face;
 using namespace g2face::testing;
+
+TEST_CASE("pixel_norm: recorded cases") {
+  for (const char* name : {"pixelnorm_2d", "pixelnorm_4d"}) {
+    check_golden("g_linear_mlp", name, [](const Named& in) { return pixel_norm(in.at("input.x")); });
+  }
+}
 
 TEST_CASE("pixel_norm: mean square 1 over channels, whatever the scale") {
   Bench b;

@@ -55,6 +55,7 @@ struct BatchNormOptions {
 };
 /// Normalises each channel of x [N,C,...]: by the stored statistics, or in training mode by those of the batch, which
 /// then also move the stored ones: new = (1 - momentum) old + momentum batch, with the unbiased variance n/(n-1).
+/// Several calls in one graph move them one after another.
 /// Parameters: weight [C] = 1, bias [C] = 0; buffers running_mean [C] = 0, running_var [C] = 1 and
 /// num_batches_tracked, an i64 of shape [], which training counts up.
 /// Throws ShapeError if x has rank < 2, or in training mode only one value for each channel.
