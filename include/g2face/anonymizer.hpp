@@ -1,0 +1,85 @@
+#pragma once
+// The two calls that most users need.
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "g2face/models/config.hpp"
+#include "g2face/plan/executor.hpp"
+
+namespace g2face {
+
+struct AnonymizerOptions {
+  Device device = Device::best();
+  Precision precision = Precision::fast;
+  int threads = 0;  // 0 = all that OpenMP offers
+};
+
+struct AnonymizeOptions {
+  /// Decides the virtual identity and the noise: the same photo, model and seed give the same image. Below 2^53.
+  std::uint64_t seed = 0;
+  /// Hide the identity in the image. Without it random bits are hidden and nobody can recover.
+  bool recoverable = true;
+};
+
+struct Anonymized {
+  Tensor image;             // [N,3,R,R], not clipped; about -1..1
+  Tensor identity;          // [N,identity_dim] of the original
+  Tensor virtual_identity;  // [N,identity_dim] that it was given
+  Tensor bits;              // [N,rows,32] that were hidden, 0 or 1
+};
+
+struct RecoverOptions {
+  /// Decides the noise.
+  std::uint64_t seed = 0;
+};
+
+struct Recovered {
+  Tensor image;     // [N,3,R,R], not clipped
+  Tensor identity;  // [N,identity_dim] as read from the pixels
+  Tensor logits;    // [N,rows,32] of the hidden bits, positive for 1
+};
+
+/// A face analysed: who it is and how it is held.
+struct Analysis {
+  Tensor identity;      // [N,identity_dim]
+  Tensor coefficients;  // [N,257] of the 3D face model
+  Tensor bits;          // [N,rows,32], the identity as bits
+};
+
+/// Anonymizes aligned face crops and undoes it. Holds a model and the plans for it, which are made when they are first
+/// needed and for each batch size. One thread at a time may use it.
+///
+/// The hidden bits are those of the published method: the identity in clear. Whoever has the model can recover.
+class Anonymizer {
+ public:
+  /// Loads and checks a model file. Throws CheckpointError, listing everything that is missing or does not fit.
+  explicit Anonymizer(const std::filesystem::path& model, const AnonymizerOptions& options = {});
+  Anonymizer(Parameters model, const AnonymizerOptions& options = {});
+  ~Anonymizer();
+  Anonymizer(Anonymizer&&) noexcept;
+  Anonymizer& operator=(Anonymizer&&) noexcept;
+
+  /// face [N,3,R,R], RGB, -1..1, R the resolution of the model. Throws ShapeError for another shape.
+  Anonymized anonymize(const Tensor& face, const AnonymizeOptions& options = {});
+  /// image: what anonymize() gave, or the same read back from a file.
+  /// The generator is given the bits that were read, since nothing else is at hand (the authors' test program gives it
+  /// the true ones).
+  Recovered recover(const Tensor& image, const RecoverOptions& options = {});
+  Analysis analyze(const Tensor& face);
+  /// The distance that LPIPS sees, [N,1,1,1]; the model must hold the network "lpips" (has_network()).
+  Tensor perceptual_distance(const Tensor& a, const Tensor& b);
+
+  bool has_network(std::string_view network) const;
+  const ModelConfig& config() const;
+  /// Tables of all plans made so far; `timed` runs each once more to measure its steps.
+  std::string print_plans(bool timed = false);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace g2face

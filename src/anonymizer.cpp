@@ -1,0 +1,213 @@
+#include "g2face/anonymizer.hpp"
+
+#include <functional>
+#include <map>
+
+#include "g2face/models/arcface.hpp"
+#include "g2face/models/extractor.hpp"
+#include "g2face/models/generator.hpp"
+#include "g2face/models/identity.hpp"
+#include "g2face/models/lpips.hpp"
+#include "g2face/models/networks.hpp"
+#include "g2face/models/recon.hpp"
+#include "g2face/ops.hpp"
+
+namespace g2face {
+
+namespace {
+
+/// A graph with its executor, and its inputs and outputs by name.
+struct Job {
+  std::unique_ptr<Graph> graph = std::make_unique<Graph>();
+  std::map<std::string, Value> inputs, outputs;
+  std::unique_ptr<Executor> executor;
+};
+
+Tensor seed_tensor(std::uint64_t seed) {
+  check<Error>(seed < (std::uint64_t{1} << 53), "seed ", seed, " is too large: give one below 2^53");
+  Tensor t({DType::i64, {1}});
+  t.mutable_as<std::int64_t>()[0] = static_cast<std::int64_t>(seed);
+  return t;
+}
+
+}  // namespace
+
+struct Anonymizer::State {
+  Parameters parameters;
+  ModelConfig config;
+  AnonymizerOptions options;
+  std::map<std::pair<std::string, std::int64_t>, Job> jobs;  // by name and batch size
+
+  State(Parameters p, const AnonymizerOptions& o) : parameters(std::move(p)), options(o) {
+    config = ModelConfig::of(parameters);
+    adopt_parameters(parameters, inference_networks(), config);
+  }
+
+  Type image_type(std::int64_t n) const { return {DType::f32, {n, 3, config.resolution, config.resolution}}; }
+  Type identity_type(std::int64_t n) const { return {DType::f32, {n, config.identity_dim}}; }
+  Type bits_type(std::int64_t n) const { return {DType::f32, {n, config.bit_rows(), 32}}; }
+
+  void require_faces(const Tensor& t) const {
+    const bool ok = t.shape().rank() == 4 && t.shape()[0] > 0 && t.type() == image_type(t.shape()[0]);
+    check<ShapeError>(ok, "a face of ", t.type().str(), " was given; this model takes f32[N,3,", config.resolution, ",",
+                      config.resolution, "]");
+  }
+
+  Job& job(const std::string& name, std::int64_t n, const std::function<void(Job&)>& build) {
+    const auto [it, is_new] = jobs.try_emplace({name, n});
+    Job& j = it->second;
+    if (!is_new) return j;
+    try {
+      build(j);
+      std::vector<Value> outputs;
+      for (const auto& [key, v] : j.outputs) outputs.push_back(v);
+      const PlanOptions plan_options{
+          .device = options.device, .precision = options.precision, .threads = options.threads};
+      j.executor = std::make_unique<Executor>(plan(*j.graph, outputs, plan_options), &parameters);
+    } catch (...) {
+      jobs.erase(it);
+      throw;
+    }
+    return j;
+  }
+
+  static std::map<std::string, Tensor> run(Job& j, const std::map<std::string, Tensor>& inputs) {
+    for (const auto& [name, tensor] : inputs) j.executor->set(j.inputs.at(name), tensor);
+    j.executor->run();
+    std::map<std::string, Tensor> results;
+    for (const auto& [name, v] : j.outputs) {
+      const Tensor t = j.executor->get(v);
+      results[name] = t.dtype() == DType::f64 ? t.to(DType::f32) : t;
+    }
+    return results;
+  }
+
+  std::map<std::string, Tensor> analyze(const Tensor& face) {
+    const std::int64_t n = face.shape()[0];
+    Job& j = job("analyze", n, [&](Job& made) {
+      Graph& g = *made.graph;
+      const Value image = made.inputs["image"] = g.input(image_type(n), "image");
+      const Value identity = arcface(Scope(g, "arcface"), image, config);
+      made.outputs["identity"] = identity;
+      made.outputs["bits"] = float_to_bits(identity);
+      made.outputs["coefficients"] = recon(Scope(g, "recon"), affine(image, 0.5, 0.5), config);
+    });
+    return run(j, {{"image", face}});
+  }
+
+  Tensor generate(const Tensor& image, const Tensor& identity, const Tensor& coefficients, const Tensor& bits,
+                  std::uint64_t seed) {
+    const std::int64_t n = image.shape()[0];
+    Job& j = job("generate", n, [&](Job& made) {
+      Graph& g = *made.graph;
+      const Value x = made.inputs["image"] = g.input(image_type(n), "image");
+      const Value e = made.inputs["identity"] = g.input(identity_type(n), "identity");
+      const Value c = made.inputs["coefficients"] =
+          g.input({DType::f32, {n, ModelConfig::coefficient_count}}, "coefficients");
+      const Value b = made.inputs["bits"] = g.input(bits_type(n), "bits");
+      const Value s = made.inputs["seed"] = g.input({DType::i64, {1}}, "seed");
+      const Value styles = style_mlp(Scope(g, "style_mlp"), e, select_geometry(c), config);
+      made.outputs["image"] = generator(Scope(g, "generator"), x, styles, b, {.seed = s}, config);
+    });
+    return run(j, {{"image", image},
+                   {"identity", identity},
+                   {"coefficients", coefficients},
+                   {"bits", bits},
+                   {"seed", seed_tensor(seed)}})
+        .at("image");
+  }
+
+  std::map<std::string, Tensor> imagine(std::int64_t n, std::uint64_t seed) {
+    Job& j = job("imagine", n, [&](Job& made) {
+      Graph& g = *made.graph;
+      const Value s = made.inputs["seed"] = g.input({DType::i64, {1}}, "seed");
+      const Value z = random_normal(s, {identity_type(n).shape, random_stream("virtual identity")});
+      made.outputs["identity"] = map_2_id(Scope(g, "map_2_id"), z, config);
+      const Value r = random_normal(s, {bits_type(n).shape, random_stream("bits that mean nothing")});
+      made.outputs["random_bits"] = greater(r, g.constant(Tensor::scalar(0)));
+    });
+    return run(j, {{"seed", seed_tensor(seed)}});
+  }
+
+  std::map<std::string, Tensor> extract(const Tensor& image) {
+    const std::int64_t n = image.shape()[0];
+    Job& j = job("extract", n, [&](Job& made) {
+      Graph& g = *made.graph;
+      const Value x = made.inputs["image"] = g.input(image_type(n), "image");
+      const Value logits = hiding_extractor(Scope(g, "hiding_extractor"), x, config);
+      made.outputs["logits"] = logits;
+      made.outputs["bits"] = greater(logits, g.constant(Tensor::scalar(0)));
+      made.outputs["identity"] = bits_to_float(logits, {.limit = 50});
+    });
+    return run(j, {{"image", image}});
+  }
+};
+
+Anonymizer::Anonymizer(const std::filesystem::path& model, const AnonymizerOptions& options)
+    : state_(std::make_unique<State>(Parameters::load(model), options)) {}
+Anonymizer::Anonymizer(Parameters model, const AnonymizerOptions& options)
+    : state_(std::make_unique<State>(std::move(model), options)) {}
+Anonymizer::~Anonymizer() = default;
+Anonymizer::Anonymizer(Anonymizer&&) noexcept = default;
+Anonymizer& Anonymizer::operator=(Anonymizer&&) noexcept = default;
+
+const ModelConfig& Anonymizer::config() const { return state_->config; }
+
+bool Anonymizer::has_network(std::string_view network) const {
+  const std::vector<Declared> all = declare(network, state_->config);
+  return state_->parameters.contains(all.front().name);
+}
+
+Anonymized Anonymizer::anonymize(const Tensor& face, const AnonymizeOptions& options) {
+  state_->require_faces(face);
+  const auto analysis = state_->analyze(face);
+  const auto virtual_face = state_->imagine(face.shape()[0], options.seed);
+  Anonymized result;
+  result.identity = analysis.at("identity");
+  result.virtual_identity = virtual_face.at("identity");
+  result.bits = options.recoverable ? analysis.at("bits") : virtual_face.at("random_bits");
+  result.image =
+      state_->generate(face, result.virtual_identity, analysis.at("coefficients"), result.bits, options.seed);
+  return result;
+}
+
+Recovered Anonymizer::recover(const Tensor& image, const RecoverOptions& options) {
+  state_->require_faces(image);
+  const auto read = state_->extract(image);
+  const auto analysis = state_->analyze(image);
+  Recovered result;
+  result.identity = read.at("identity");
+  result.logits = read.at("logits");
+  result.image = state_->generate(image, result.identity, analysis.at("coefficients"), read.at("bits"), options.seed);
+  return result;
+}
+
+Analysis Anonymizer::analyze(const Tensor& face) {
+  state_->require_faces(face);
+  auto r = state_->analyze(face);
+  return {r.at("identity"), r.at("coefficients"), r.at("bits")};
+}
+
+Tensor Anonymizer::perceptual_distance(const Tensor& a, const Tensor& b) {
+  state_->require_faces(a);
+  state_->require_faces(b);
+  check<CheckpointError>(has_network("lpips"), "the model holds no network 'lpips'");
+  Job& j = state_->job("lpips", a.shape()[0], [&](Job& made) {
+    Graph& g = *made.graph;
+    const Value x = made.inputs["a"] = g.input(state_->image_type(a.shape()[0]), "a");
+    const Value y = made.inputs["b"] = g.input(state_->image_type(a.shape()[0]), "b");
+    made.outputs["distance"] = lpips(Scope(g, "lpips"), x, y, state_->config);
+  });
+  return State::run(j, {{"a", a}, {"b", b}}).at("distance");
+}
+
+std::string Anonymizer::print_plans(bool timed) {
+  std::string text;
+  for (auto& [key, j] : state_->jobs) {
+    text += str("plan '", key.first, "' for ", key.second, " image(s)\n");
+    text += timed ? j.executor->plan().print(j.executor->profile()) : j.executor->plan().print();
+  }
+  return text;
+}
+
+}  // namespace g2face
