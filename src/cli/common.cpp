@@ -1,0 +1,158 @@
+#include "cli/common.hpp"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cctype>
+#include <cstdlib>
+#include <iostream>
+#include <map>
+#include <set>
+
+#include "g2face/image.hpp"
+
+namespace g2face::cli {
+
+namespace fs = std::filesystem;
+
+void add_common_options(CLI::App& command, CommonOptions& o) {
+  command.add_option("--device", o.device, "auto, cpu, cuda[:N] or reference (slow, exact)")
+      ->envname("G2FACE_DEVICE")
+      ->capture_default_str();
+  command.add_option("--precision", o.precision, "f32, strict (f32 by plain algorithms only) or bf16")
+      ->capture_default_str();
+  command.add_option("--threads", o.threads, "CPU threads; 0 = all")->check(CLI::Range(0, 1024));
+  command.add_flag("--deterministic", o.deterministic, "same bits on every run (always so on this device)");
+  command.add_flag("--quiet", o.quiet, "no progress");
+  command.add_flag("--json", o.json, "results on standard output as JSON, one object for each input");
+  command.add_flag("--print-plan", o.print_plan, "show what ran, with times, on standard error");
+}
+
+AnonymizerOptions resolve(const CommonOptions& o) {
+  AnonymizerOptions result;
+  result.device = Device::parse(o.device);
+  if (o.precision == "f32") {
+    result.precision = Precision::fast;
+  } else if (o.precision == "strict") {
+    result.precision = Precision::strict;
+  } else if (o.precision == "bf16") {
+    result.precision = Precision::bf16;
+  } else {
+    throw UsageError(str("--precision ", o.precision, ": ", result.device, " offers f32, strict and bf16"));
+  }
+  result.threads = o.threads;
+  say(o, str("device ", result.device, o.device == "auto" ? " (the only one that this build has)" : " (as asked for)"));
+  return result;
+}
+
+fs::path model_path(const std::string& option) {
+  if (!option.empty()) return option;
+  if (const char* from_environment = std::getenv("G2FACE_MODEL")) return from_environment;
+  throw UsageError("no model: give --model FILE or set G2FACE_MODEL ('g2face model init' makes one)");
+}
+
+void say(const CommonOptions& options, const std::string& line) {
+  if (!options.quiet) std::cerr << "g2face: " << line << "\n";
+}
+
+void report_error(const std::string& line) { std::cerr << "g2face: error: " << line << std::endl; }
+
+int exit_code_of(const std::exception& error) {
+  if (dynamic_cast<const UsageError*>(&error) != nullptr) return exit_code::usage;
+  if (dynamic_cast<const ImageError*>(&error) != nullptr) return exit_code::bad_input;
+  if (dynamic_cast<const CheckpointError*>(&error) != nullptr) return exit_code::bad_model;
+  if (dynamic_cast<const DeviceError*>(&error) != nullptr || dynamic_cast<const std::bad_alloc*>(&error) != nullptr) {
+    return exit_code::device;
+  }
+  return exit_code::some_failed;
+}
+
+namespace {
+
+bool is_image_name(const fs::path& path) {
+  static const std::set<std::string> known = {".png", ".jpg", ".jpeg", ".bmp", ".tga", ".ppm", ".pgm", ".pnm"};
+  std::string extension = path.extension().string();
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return known.contains(extension);
+}
+
+template <class Iterator>
+std::vector<fs::path> images_below(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const fs::directory_entry& entry : Iterator(folder, fs::directory_options::skip_permission_denied)) {
+    if (entry.is_regular_file() && is_image_name(entry.path())) files.push_back(entry.path());
+  }
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+}  // namespace
+
+std::vector<Item> find_items(const std::vector<std::string>& inputs, const fs::path& output,
+                             const ItemOptions& options) {
+  std::error_code ignored;
+  std::vector<Item> items;
+  const bool one_file = inputs.size() == 1 && !fs::is_directory(inputs[0], ignored);
+  if (one_file && !fs::is_directory(output, ignored)) {
+    items.push_back({inputs[0], output});
+  } else {
+    for (const std::string& in : inputs) {
+      const fs::path path(in);
+      if (!fs::is_directory(path, ignored)) {
+        items.push_back({path, output / path.filename().replace_extension(".png")});
+        continue;
+      }
+      const auto files = options.recursive ? images_below<fs::recursive_directory_iterator>(path)
+                                           : images_below<fs::directory_iterator>(path);
+      for (const fs::path& file : files) {
+        items.push_back({file, output / fs::relative(file, path).replace_extension(".png")});
+      }
+    }
+  }
+  check<UsageError>(!items.empty(), "no images found: give image files, or folders (--recursive looks below them)");
+  std::map<fs::path, fs::path> by_output;
+  for (const Item& item : items) {
+    const auto [it, is_new] = by_output.emplace(item.output.lexically_normal(), item.input);
+    check<UsageError>(is_new, item.output.string(), ": both ", it->second.string(), " and ", item.input.string(),
+                      " would be written there: rename one, or run them apart");
+    check<UsageError>(options.in_place || !fs::equivalent(item.input, item.output, ignored), item.input.string(),
+                      ": the result would replace the original: give another -o, or --in-place");
+  }
+  return items;
+}
+
+int for_each_item(const std::vector<Item>& items, const CommonOptions& options,
+                  const std::function<void(const Item&)>& work) {
+  std::size_t failed = 0;
+  int last_code = exit_code::ok;
+  for (const Item& item : items) {
+    try {
+      if (item.output.has_parent_path()) {
+        std::error_code error;
+        std::filesystem::create_directories(item.output.parent_path(), error);
+        check<ImageError>(!error, item.output.parent_path().string(), ": cannot make the folder: ", error.message());
+      }
+      work(item);
+      say(options, str(item.input.string(), " -> ", item.output.string()));
+    } catch (const std::exception& e) {
+      ++failed;
+      last_code = exit_code_of(e);
+      report_error(e.what());
+    }
+  }
+  if (items.size() == 1) return last_code;
+  if (failed > 0) report_error(str(failed, " of ", items.size(), " inputs failed; the others are done"));
+  return failed > 0 ? exit_code::some_failed : exit_code::ok;
+}
+
+Tensor load_face(const fs::path& path, const ModelConfig& config) {
+  const Tensor image = load_image(path);
+  const std::int64_t h = image.shape()[2], w = image.shape()[3], r = config.resolution;
+  check<ImageError>(h == w, path.string(), ": a picture of ", w, "x", h,
+                    " is not an aligned face crop, which is square: cut it with 'g2face crop' first");
+  check<ImageError>(h >= 16, path.string(), ": a picture of ", w, "x", h,
+                    " is too small for a face: 16x16 is the least");
+  return h == r ? image : crop_resize(image, {0, 0, w, h}, r, r);
+}
+
+}  // namespace g2face::cli

@@ -1,0 +1,81 @@
+#pragma once
+// What the commands share: options, exit codes, finding inputs, naming outputs.
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "g2face/anonymizer.hpp"
+
+namespace CLI {
+class App;
+}
+
+namespace g2face::cli {
+
+namespace exit_code {
+constexpr int ok = 0, some_failed = 1, usage = 2, bad_input = 3, not_authentic = 4, bad_model = 5, device = 6,
+              interrupted = 130;
+}
+
+/// A wrong option or combination of options.
+struct UsageError : Error {
+  using Error::Error;
+};
+
+struct CommonOptions {
+  std::string device = "auto";
+  std::string precision = "f32";
+  int threads = 0;
+  bool deterministic = false;
+  bool quiet = false;
+  bool json = false;
+  bool print_plan = false;
+};
+void add_common_options(CLI::App& command, CommonOptions& options);
+/// Checks the options and says once, on stderr, which device was chosen and why.
+AnonymizerOptions resolve(const CommonOptions& options);
+
+/// --model, or the environment's G2FACE_MODEL. Throws UsageError if neither is given.
+std::filesystem::path model_path(const std::string& option);
+
+/// A message for people, on stderr, unless --quiet.
+void say(const CommonOptions& options, const std::string& line);
+/// "g2face: error: LINE" on stderr.
+void report_error(const std::string& line);
+/// The exit code of an exception that left a command.
+int exit_code_of(const std::exception& error);
+
+/// An input file and where its result goes.
+struct Item {
+  std::filesystem::path input, output;
+};
+struct ItemOptions {
+  bool recursive = false;
+  bool in_place = false;  // allow the result to replace the input
+};
+/// Files, and the images in folders; for one file `output` is a file (or an existing folder), for more it is a folder
+/// that mirrors the tree, with names ending in .png. Throws UsageError if two results would have one name, or a
+/// result would replace an input.
+std::vector<Item> find_items(const std::vector<std::string>& inputs, const std::filesystem::path& output,
+                             const ItemOptions& options);
+
+/// Runs `work` for each item, reports failures and goes on. Returns the exit code: 0, or 1 if some of several failed,
+/// or the code of the failure of a single item.
+int for_each_item(const std::vector<Item>& items, const CommonOptions& options,
+                  const std::function<void(const Item&)>& work);
+
+/// An aligned face crop for the model: a square image, resized to its resolution. Throws ImageError.
+Tensor load_face(const std::filesystem::path& path, const ModelConfig& config);
+
+/// Each command adds itself to the program and sets `code` when it has run.
+void add_anonymize(CLI::App& app, int& code);
+void add_recover(CLI::App& app, int& code);
+void add_crop(CLI::App& app, int& code);
+void add_model(CLI::App& app, int& code);
+void add_verify(CLI::App& app, int& code);
+void add_doctor(CLI::App& app, int& code);
+
+}  // namespace g2face::cli

@@ -1,0 +1,48 @@
+// The program: one file for each command, and here what they share on the way in and out.
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+
+#include "cli/common.hpp"
+#include "g2face/version.hpp"
+#include "io/atomic_file.hpp"
+
+namespace {
+
+/// Ctrl-C leaves no half-written file behind.
+void on_interrupt(int) {
+  g2face::io::remove_temporary_files();
+  _exit(g2face::cli::exit_code::interrupted);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace g2face;
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+  int code = cli::exit_code::ok;
+  CLI::App app("g2face: reversible face anonymization", "g2face");
+  app.set_version_flag("--version", str("g2face ", version(), " (", revision(), ", ", compiler(), ", no CUDA)"));
+  app.require_subcommand(1);
+  cli::add_anonymize(app, code);
+  cli::add_recover(app, code);
+  cli::add_crop(app, code);
+  cli::add_verify(app, code);
+  cli::add_model(app, code);
+  cli::add_doctor(app, code);
+  try {
+    app.parse(argc, argv);
+    return code;
+  } catch (const CLI::Success& help) {
+    return app.exit(help);
+  } catch (const CLI::ParseError& error) {
+    cli::report_error(error.what());
+    return cli::exit_code::usage;
+  } catch (const std::exception& error) {
+    cli::report_error(error.what());
+    return cli::exit_code_of(error);
+  }
+}

@@ -1,0 +1,161 @@
+// g2face model init | info | check: model files.
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <memory>
+
+#include "cli/common.hpp"
+#include "g2face/models/networks.hpp"
+#include "g2face/version.hpp"
+#include "io/json_text.hpp"
+
+namespace g2face::cli {
+
+namespace {
+
+struct InitOptions {
+  std::string config = "g2face-256", output, fill = "random";
+  std::vector<std::string> networks;
+  std::uint64_t seed = 0;
+};
+
+/// A preset's name, or a JSON file with the fields of ModelConfig.
+ModelConfig load_config(const std::string& text) {
+  const auto& presets = ModelConfig::preset_names();
+  if (std::find(presets.begin(), presets.end(), text) != presets.end()) return ModelConfig::preset(text);
+  std::ifstream file(text);
+  check<UsageError>(file.good(), "--config ", text, ": neither a preset (", presets[0], ", ...) nor a readable file");
+  const std::string json{std::istreambuf_iterator<char>(file), {}};
+  try {
+    return ModelConfig::from_json(json);
+  } catch (const CheckpointError& e) {
+    throw CheckpointError(str(text, ": ", e.what()));
+  }
+}
+
+int init(const InitOptions& o) {
+  const ModelConfig config = load_config(o.config);
+  std::vector<std::string_view> networks(o.networks.begin(), o.networks.end());
+  if (networks.empty()) networks.assign(network_names().begin(), network_names().end());
+  for (const std::string_view n : networks) {
+    const auto known = network_names();
+    check<UsageError>(std::find(known.begin(), known.end(), n) != known.end(), "--networks ", n, ": no such network");
+  }
+  Parameters parameters =
+      new_parameters(networks, config, o.fill == "reference" ? Fill::reference : Fill::random, o.seed);
+  config.store(parameters);
+  parameters.save(o.output);
+  std::cerr << "g2face: " << o.output << ": " << config.name << ", " << parameters.element_count() << " numbers, "
+            << (o.fill == "reference" ? "reference fill (not trained)" : "random (not trained)") << "\n";
+  return exit_code::ok;
+}
+
+std::map<std::string, std::int64_t> sizes_by_network(const Parameters& parameters) {
+  std::map<std::string, std::int64_t> sizes;
+  for (const auto& [name, tensor] : parameters) sizes[name.substr(0, name.find('/'))] += tensor.numel();
+  return sizes;
+}
+
+int info(const std::string& file, bool json) {
+  const Parameters parameters = Parameters::load(file);
+  const ModelConfig config = ModelConfig::of(parameters);
+  const auto sizes = sizes_by_network(parameters);
+  if (json) {
+    io::JsonObject networks;
+    for (const auto& [name, n] : sizes) networks.set(name, n);
+    std::cout << io::JsonObject()
+                     .set("file", file)
+                     .set("architecture", config.name)
+                     .set("resolution", config.resolution)
+                     .set("hidden_bits", config.bit_count())
+                     .set("tensors", static_cast<std::int64_t>(parameters.size()))
+                     .set("elements", networks)
+                     .str()
+              << "\n";
+    return exit_code::ok;
+  }
+  std::cout << file << "\narchitecture  " << config.name << ", " << config.resolution << " px, " << config.bit_count()
+            << " hidden bits\n";
+  for (const auto& [name, n] : sizes)
+    std::cout << "  " << name << std::string(20 - std::min<std::size_t>(19, name.size()), ' ') << n << "\n";
+  std::cout << parameters.size() << " tensors, " << parameters.element_count() << " numbers\n";
+  return exit_code::ok;
+}
+
+/// Every tensor finite; no float tensor of weights all zero where that kills a network; variances positive.
+int check_file(const std::string& file) {
+  Parameters parameters = Parameters::load(file);
+  const ModelConfig config = ModelConfig::of(parameters);
+  const auto sizes = sizes_by_network(parameters);
+  std::vector<std::string_view> present;
+  for (const std::string_view n : network_names()) {
+    if (sizes.contains(std::string(n))) present.push_back(n);
+  }
+  check<CheckpointError>(!present.empty(), file, ": holds none of the networks of g2face");
+  try {
+    adopt_parameters(parameters, present, config);
+  } catch (const CheckpointError& e) {
+    throw CheckpointError(str(file, ": ", e.what()));
+  }
+  std::size_t problems = 0;
+  const auto complain = [&](const std::string& name, const std::string& what) {
+    ++problems;
+    report_error(str(file, ": ", name, ": ", what));
+  };
+  for (const auto& [name, tensor] : parameters) {
+    if (!is_float(tensor.dtype()) || tensor.numel() == 0) continue;
+    const Tensor values = tensor.to(DType::f32);
+    double largest = 0;
+    bool finite = true, negative = false;
+    for (const float v : values.as<float>()) {
+      finite = finite && std::isfinite(v);
+      negative = negative || v < 0;
+      largest = std::max(largest, std::abs(static_cast<double>(v)));
+    }
+    if (!finite) complain(name, "holds values that are not finite");
+    if (finite && name.ends_with("running_var") && negative) complain(name, "holds a negative variance");
+    if (finite && largest > 1e6)
+      complain(name, str("holds a value of magnitude ", largest, ", which no training gives"));
+    if (finite && largest == 0 && name.ends_with("conv.weight")) complain(name, "is all zero");
+  }
+  check<CheckpointError>(problems == 0, file, ": ", problems, " problems: get the file again, or train longer");
+  std::cout << file << ": complete (" << present.size() << " networks), finite, plausible\n";
+  return exit_code::ok;
+}
+
+}  // namespace
+
+void add_model(CLI::App& app, int& code) {
+  CLI::App* model = app.add_subcommand("model", "Make, describe and check model files");
+  model->require_subcommand(1);
+
+  CLI::App* make = model->add_subcommand("init", "Write a model with fresh values");
+  const auto o = std::make_shared<InitOptions>();
+  make->add_option("--config", o->config, "a preset (g2face-256, g2face-slim-128, g2face-slim-64) or a JSON file")
+      ->capture_default_str();
+  make->add_option("-o,--output", o->output, "safetensors file to write")->required();
+  make->add_option("--fill", o->fill, "random: as training begins; reference: the values of the recorded tests")
+      ->check(CLI::IsMember({"random", "reference"}))
+      ->capture_default_str();
+  make->add_option("--seed", o->seed, "of --fill random");
+  make->add_option("--networks", o->networks, "only these (default: all)")->delimiter(',');
+  make->callback([o, &code] { code = init(*o); });
+
+  const auto file = std::make_shared<std::string>();
+  const auto json = std::make_shared<bool>(false);
+  CLI::App* describe = model->add_subcommand("info", "What a model file holds");
+  describe->add_option("file", *file, "safetensors file")->required();
+  describe->add_flag("--json", *json, "as JSON");
+  describe->callback([file, json, &code] { code = info(*file, *json); });
+
+  CLI::App* verify = model->add_subcommand("check", "Is it complete, finite and plausible?");
+  verify->add_option("file", *file, "safetensors file")->required();
+  verify->callback([file, &code] { code = check_file(*file); });
+}
+
+}  // namespace g2face::cli

@@ -1,0 +1,51 @@
+#include "io/json_text.hpp"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+namespace g2face::io {
+
+struct JsonObject::Data {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+};
+
+JsonObject::JsonObject() : data_(std::make_unique<Data>()) {}
+JsonObject::~JsonObject() = default;
+JsonObject::JsonObject(JsonObject&&) noexcept = default;
+JsonObject& JsonObject::operator=(JsonObject&&) noexcept = default;
+
+JsonObject& JsonObject::set(std::string_view key, std::string_view value) {
+  data_->json[std::string(key)] = std::string(value);
+  return *this;
+}
+JsonObject& JsonObject::set(std::string_view key, double value) {
+  if (std::isfinite(value)) {
+    data_->json[std::string(key)] = value;
+  } else {
+    data_->json[std::string(key)] = nullptr;
+  }
+  return *this;
+}
+JsonObject& JsonObject::set(std::string_view key, std::int64_t value) {
+  data_->json[std::string(key)] = value;
+  return *this;
+}
+JsonObject& JsonObject::set(std::string_view key, bool value) {
+  data_->json[std::string(key)] = value;
+  return *this;
+}
+JsonObject& JsonObject::set(std::string_view key, const JsonObject& value) {
+  data_->json[std::string(key)] = value.data_->json;
+  return *this;
+}
+JsonObject& JsonObject::set(std::string_view key, const std::vector<JsonObject>& values) {
+  auto& list = data_->json[std::string(key)] = nlohmann::ordered_json::array();
+  for (const JsonObject& v : values) list.push_back(v.data_->json);
+  return *this;
+}
+
+std::string JsonObject::str() const {
+  return data_->json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+}
+
+}  // namespace g2face::io

@@ -1,0 +1,36 @@
+#pragma once
+// JSON objects as text, for results on standard output and for reports.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace g2face::io {
+
+/// An object whose fields keep the order in which they were set. Numbers that are not finite become null.
+class JsonObject {
+ public:
+  JsonObject();
+  ~JsonObject();
+  JsonObject(JsonObject&&) noexcept;
+  JsonObject& operator=(JsonObject&&) noexcept;
+
+  JsonObject& set(std::string_view key, std::string_view value);
+  JsonObject& set(std::string_view key, const char* value) { return set(key, std::string_view(value)); }
+  JsonObject& set(std::string_view key, double value);
+  JsonObject& set(std::string_view key, std::int64_t value);
+  JsonObject& set(std::string_view key, bool value);
+  JsonObject& set(std::string_view key, const JsonObject& value);
+  JsonObject& set(std::string_view key, const std::vector<JsonObject>& values);
+
+  /// On one line. Text that is not UTF-8 (a file name, say) has its bad bytes replaced.
+  std::string str() const;
+
+ private:
+  struct Data;
+  std::unique_ptr<Data> data_;
+};
+
+}  // namespace g2face::io
