@@ -110,7 +110,7 @@ struct Executor::State {
 };
 
 void Executor::State::bind_leaves() {
-  std::string problems;
+  std::map<std::string, std::string> problems;  // by name
   for (std::size_t i = 0; i < data().values.size(); ++i) {
     const int v = static_cast<int>(i);
     const PlanValue& leaf = data().values[i];
@@ -119,15 +119,16 @@ void Executor::State::bind_leaves() {
     if (leaf.place == Place::input && !blocks.contains(v)) blocks[v] = Block(leaf.bytes);
     if (leaf.place != Place::parameter) continue;
     if (parameters == nullptr || !parameters->contains(leaf.name)) {
-      problems += str("; ", leaf.name, " is missing");
+      problems[leaf.name] = "is missing";
     } else if (const Tensor& t = parameters->at(leaf.name); t.shape() != leaf.desc.type.shape) {
-      problems += str("; ", leaf.name, " is ", t.shape(), ", expected ", leaf.desc.type.shape);
+      problems[leaf.name] = str("is ", t.shape(), ", expected ", leaf.desc.type.shape);
     } else {
       bind_leaf(v, t);
     }
   }
-  check<CheckpointError>(problems.empty(),
-                         "the parameters do not fit the plan: ", problems.substr(problems.empty() ? 0 : 2));
+  std::string list;
+  for (const auto& [name, problem] : problems) list += str(list.empty() ? "" : "; ", name, " ", problem);
+  check<CheckpointError>(problems.empty(), "the parameters do not fit the plan: ", list);
 }
 
 /// Runs the load steps, packs what kernels want packed, and keeps only what runs read.
