@@ -114,6 +114,28 @@ Tensor Tensor::to(DType dtype) const {
 
 Tensor Tensor::clone() const { return data_ == nullptr ? Tensor() : to(dtype()); }
 
+std::string Tensor::str() const {
+  if (data_ == nullptr) return "empty";
+  const Tensor values = to(DType::f64);
+  std::ostringstream out;
+  const int rank = shape().rank();
+  for (std::int64_t i = 0; i < numel(); ++i) {
+    // How many axes begin, or end, at this element.
+    std::int64_t block = 1;
+    int begins = 0, ends = 0;
+    for (int axis = rank - 1; axis >= 0; --axis) {
+      block *= shape()[axis];
+      if (i % block == 0) ++begins;
+      if ((i + 1) % block == 0) ++ends;
+    }
+    out << (i > 0 ? "," : "") << std::string(static_cast<std::size_t>(begins), '[')
+        << values.as<double>()[static_cast<std::size_t>(i)] << std::string(static_cast<std::size_t>(ends), ']');
+  }
+  return out.str();
+}
+
+std::ostream& operator<<(std::ostream& out, const Tensor& tensor) { return out << tensor.str(); }
+
 void Tensor::require(DType wanted) const {
   check<ShapeError>(data_ != nullptr, "an empty tensor has no ", wanted, " elements");
   check<ShapeError>(type_.dtype == wanted, "tensor is ", type_.str(), ", but ", wanted, " was asked for");

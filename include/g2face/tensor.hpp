@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <initializer_list>
+#include <iosfwd>
 #include <memory>
 #include <span>
 #include <string>
@@ -78,6 +79,8 @@ class Tensor {
   /// Converted elements, see convert().
   Tensor to(DType dtype) const;
   Tensor clone() const;
+  /// The elements as text: "[[2,4,6],[8,10,12]]", or "91" for rank 0.
+  std::string str() const;
 
  private:
   void require(DType wanted) const;
@@ -87,6 +90,8 @@ class Tensor {
   const void* data_ = nullptr;
   bool writable_ = false;
 };
+
+std::ostream& operator<<(std::ostream& out, const Tensor& tensor);
 
 /// Copies n elements of `from` at src to `to` at dst, converting: to floats to the nearest, ties to even; to integers
 /// truncating, with values out of range becoming the nearest limit and NaN becoming 0. The ranges must not overlap.
