@@ -105,13 +105,6 @@ struct Passage {
   std::size_t offset = 0;  // of the primitive's form in the workspace
 };
 
-Packing packing(int input, const Primitive& reorder) {
-  return {input, reorder.format(1).bytes(), [reorder](const void* from, void* to) {
-            std::vector<std::byte> scratchpad(reorder.scratchpad_bytes());
-            reorder.run(std::array<const void*, 2>{from, to}, scratchpad.data());
-          }};
-}
-
 MaybeStep convolution_step(const Problem& p, std::string_view op) {
   auto conv = best(p);
   if (!conv) return std::nullopt;
@@ -134,7 +127,7 @@ MaybeStep convolution_step(const Problem& p, std::string_view op) {
     const Primitive reorder =
         i < 2 ? onednn::reorder(given[k], wanted, s.threads) : onednn::reorder(wanted, given[k], s.threads);
     if (i == 1 && p.kind != Kind::weight_grad && s.known[1]) {
-      step.packings.push_back(packing(i, reorder));
+      step.packings.push_back(onednn::packing(i, reorder));
       continue;
     }
     passages[k] = {reorder, workspace.add(wanted.bytes())};

@@ -274,4 +274,11 @@ Primitive reorder(const Format& from, const Format& to, int threads) {
   });
 }
 
+Packing packing(int input, const Primitive& reorder) {
+  return {input, reorder.format(1).bytes(), [reorder](const void* from, void* to) {
+            std::vector<std::byte> scratchpad(reorder.scratchpad_bytes());
+            reorder.run(std::array<const void*, 2>{from, to}, scratchpad.data());
+          }};
+}
+
 }  // namespace g2face::onednn

@@ -9,7 +9,7 @@
 #include <span>
 #include <string>
 
-#include "g2face/tensor.hpp"
+#include "g2face/graph/op.hpp"
 
 namespace g2face::onednn {
 
@@ -72,5 +72,7 @@ std::optional<Primitive> matmul(const Format& a, const Format& b, const Format& 
 Format transposed(DType dtype, std::span<const std::int64_t> dims);
 /// Operands from, to. Throws DeviceError if oneDNN cannot.
 Primitive reorder(const Format& from, const Format& to, int threads);
+/// The request to bring known input `input` of a step into another format.
+Packing packing(int input, const Primitive& reorder);
 
 }  // namespace g2face::onednn

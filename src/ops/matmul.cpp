@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "g2face/graph/op.hpp"
+#include "kernels/cpu/kernels.hpp"
 
 namespace g2face {
 namespace {
@@ -63,6 +64,6 @@ std::string MatmulAttrs::str() const {
 
 Value matmul(Value a, Value b, const MatmulAttrs& attrs) { return a.graph->add(matmul_op, {a, b}, attrs); }
 
-const OpDef matmul_op = define_op<MatmulAttrs, infer, grad, reference>("matmul");
+const OpDef matmul_op = define_op<MatmulAttrs, infer, grad, reference>("matmul").with_cpu<MatmulAttrs, matmul_cpu>();
 
 }  // namespace g2face

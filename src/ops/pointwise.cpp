@@ -1,6 +1,7 @@
 #include "g2face/ops/pointwise.hpp"
 
 #include "g2face/graph/op.hpp"
+#include "kernels/cpu/kernels.hpp"
 #include "ops/functions.hpp"
 #include "ops/loops.hpp"
 #include "ops/text.hpp"
@@ -92,6 +93,8 @@ std::vector<Value> pointwise(std::span<const Value> in, const PointwiseAttrs& at
   return results;
 }
 
-const OpDef pointwise_op = define_op<PointwiseAttrs, infer, nullptr, reference>("pointwise");
+const OpDef pointwise_op = define_op<PointwiseAttrs, infer, nullptr, reference>("pointwise")
+                               .with_cpu<PointwiseAttrs, pointwise_cpu>()
+                               .with_cpu_layouts<PointwiseAttrs, pointwise_cpu_layouts>();
 
 }  // namespace g2face

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "g2face/graph/op.hpp"
+#include "kernels/cpu/kernels.hpp"
 
 namespace g2face {
 namespace {
@@ -22,6 +23,6 @@ void reference(const NoAttrs&, const ReferenceArgs& args) {
 
 Value reorder(Value x) { return x.graph->add(reorder_op, {x}, NoAttrs{}); }
 
-const OpDef reorder_op = define_op<NoAttrs, infer, grad, reference>("reorder");
+const OpDef reorder_op = define_op<NoAttrs, infer, grad, reference>("reorder").with_cpu<NoAttrs, reorder_cpu>();
 
 }  // namespace g2face
