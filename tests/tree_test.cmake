@@ -55,6 +55,7 @@ endforeach()
 # Files where rooms live that are no rooms.
 set(shared_src_ops all_ops)
 set(shared_kernels_cpu "")
+set(shared_tests_ops all_ops op_check)
 foreach(pattern src/ops/*.cpp kernels/cpu/*.cpp kernels/cuda/*.cu tests/ops/*_test.cpp bench/ops/*_bench.cpp)
   cmake_path(GET pattern PARENT_PATH folder)
   string(REPLACE "/" "_" key ${folder})

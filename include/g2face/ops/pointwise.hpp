@@ -14,9 +14,9 @@ namespace g2face {
 struct PointwiseInstruction {
   enum class Kind : std::uint8_t { unary, binary, select };
   Kind kind = Kind::unary;
-  UnaryAttrs unary;             // kind unary, of source[0]
-  Binary binary = Binary::add;  // kind binary, of source[0], source[1]
-  std::vector<int> source;      // select: condition, a, b
+  UnaryAttrs unary = {};         // kind unary, of source[0]
+  Binary binary = Binary::add;   // kind binary, of source[0], source[1]
+  std::vector<int> source = {};  // select: condition, a, b
   bool operator==(const PointwiseInstruction&) const = default;
 };
 
