@@ -48,7 +48,8 @@ void float_reference(const BitsAttrs& attrs, const ReferenceArgs& args) {
       if (bits[k] > 0) fraction += std::ldexp(1.0, 8 - static_cast<int>(k));
     const double magnitude =
         exponent == 255 ? std::numeric_limits<double>::infinity() : std::ldexp(fraction, exponent - 127);
-    const double value = bits[0] > 0 ? -magnitude : magnitude;
+    // Bits stand for floats: below 2^-126 the last mantissa bit has no place.
+    const double value = static_cast<float>(bits[0] > 0 ? -magnitude : magnitude);
     y[i] = attrs.limit > 0 && magnitude > attrs.limit ? 0 : value;
   }
 }

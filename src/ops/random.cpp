@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "g2face/fill.hpp"
 #include "g2face/graph/op.hpp"
 
 namespace g2face {
@@ -44,11 +45,7 @@ std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, st
   return counter;
 }
 
-std::uint64_t random_stream(std::string_view name) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : name) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return hash;
-}
+std::uint64_t random_stream(std::string_view name) { return fnv1a(name); }
 
 std::array<double, 4> random_uniform_block(std::uint64_t seed, std::uint64_t stream, std::uint64_t k) {
   const std::array<std::uint32_t, 4> r =
