@@ -1,0 +1,43 @@
+// g2face's side of bench/peer_torch.py: loads a model, then runs a job each time a line comes in on standard input and
+// answers with the seconds it took.
+//   g2face_peer MODEL.safetensors [--precision f32|strict|bf16] [--threads N]
+// Lines: "anonymize", "recover", "save FILE" (the last result as raw f32), "plan" (timed plans on standard error).
+
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <string>
+
+#include "g2face/anonymizer.hpp"
+#include "g2face/fill.hpp"
+
+using namespace g2face;
+
+int main(int argc, char** argv) try {
+  check<Error>(argc >= 2, "usage: g2face_peer MODEL.safetensors [--precision f32|strict|bf16] [--threads N]");
+  AnonymizerOptions options;
+  for (int i = 2; i + 1 < argc; i += 2) {
+    const std::string name = argv[i], value = argv[i + 1];
+    if (name == "--threads") options.threads = std::stoi(value);
+    if (name == "--precision" && value == "strict") options.precision = Precision::strict;
+    if (name == "--precision" && value == "bf16") options.precision = Precision::bf16;
+  }
+  Anonymizer anonymizer(argv[1], options);
+  const Tensor face = make_image("peer/image", 1);
+  Tensor result;
+  for (std::string line; std::getline(std::cin, line);) {
+    const auto start = std::chrono::steady_clock::now();
+    if (line == "anonymize") result = anonymizer.anonymize(face, {.seed = 1}).image;
+    if (line == "recover") result = anonymizer.recover(face, {.seed = 1}).image;
+    if (line == "plan") std::cerr << anonymizer.print_plans(true);
+    if (line.starts_with("save ")) {
+      std::ofstream(line.substr(5), std::ios::binary)
+          .write(static_cast<const char*>(result.data()), static_cast<std::streamsize>(result.bytes()));
+    }
+    std::cout << std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() << std::endl;
+  }
+  return 0;
+} catch (const std::exception& e) {
+  std::cerr << "g2face_peer: " << e.what() << "\n";
+  return 1;
+}
