@@ -13,9 +13,14 @@ constexpr std::int64_t shown_elements = 8;
 std::string constant_text(const Tensor& tensor) {
   if (tensor.numel() > shown_elements) return {};
   const Tensor values = tensor.to(DType::f64);
-  std::string text;
-  for (const double v : values.as<double>()) text += (text.empty() ? "" : ",") + exact(v);
-  return '{' + text + '}';
+  std::ostringstream out;
+  const char* separator = "{";
+  for (const double v : values.as<double>()) {
+    out << separator << exact(v);
+    separator = ",";
+  }
+  out << (tensor.numel() == 0 ? "{}" : "}");
+  return out.str();
 }
 
 std::string settings(const Node& node) {
@@ -25,7 +30,10 @@ std::string settings(const Node& node) {
 
 std::string types_text(const Node& node) {
   std::string text;
-  for (const Type& type : node.types) text += (text.empty() ? "" : ", ") + type.str();
+  for (const Type& type : node.types) {
+    if (!text.empty()) text += ", ";
+    text += type.str();
+  }
   return text;
 }
 
