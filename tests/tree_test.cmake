@@ -52,18 +52,15 @@ foreach(header IN LISTS headers)
   endif()
 endforeach()
 
-# Files where rooms live that are no rooms.
-set(shared_src_ops all_ops)
-set(shared_kernels_cpu "")
-set(shared_tests_ops all_ops op_check)
+# Nothing else stands where rooms are, but for the list of ops and for shared tools, which have a header beside them.
 foreach(pattern src/ops/*.cpp kernels/cpu/*.cpp kernels/cuda/*.cu tests/ops/*_test.cpp bench/ops/*_bench.cpp)
   cmake_path(GET pattern PARENT_PATH folder)
-  string(REPLACE "/" "_" key ${folder})
   file(GLOB found ${ROOT}/${pattern})
   foreach(path IN LISTS found)
     cmake_path(GET path STEM name)
     string(REGEX REPLACE "_(test|bench)$" "" name ${name})
-    if(NOT name IN_LIST rooms AND NOT name IN_LIST shared_${key})
+    if(NOT name IN_LIST rooms AND NOT name STREQUAL "all_ops" AND NOT EXISTS ${ROOT}/${folder}/${name}.hpp
+       AND NOT EXISTS ${ROOT}/tests/${name}.hpp)
       cmake_path(RELATIVE_PATH path BASE_DIRECTORY ${ROOT})
       list(APPEND offences "${path}: there is no op `${name}` (include/g2face/ops/${name}.hpp)")
     endif()
