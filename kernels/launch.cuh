@@ -50,8 +50,9 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t sh
   std::apply(
       [&](Parameters&... parameters) {
         void* addresses[] = {&parameters...};
-        check_call(cudaLaunchKernel(reinterpret_cast<const void*>(kernel), grid, block, addresses, shared_bytes, stream),
-                   "cudaLaunchKernel");
+        check_call(
+            cudaLaunchKernel(reinterpret_cast<const void*>(kernel), grid, block, addresses, shared_bytes, stream),
+            "cudaLaunchKernel");
       },
       converted);
 #else

@@ -25,9 +25,16 @@ mkdir -p build-ci
 launcher=()
 if command -v ccache >/dev/null; then launcher=(-D CMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
 
-configure release release "${launcher[@]}" -D CMAKE_CXX_COMPILER=g++ -D G2FACE_BENCH=ON -D G2FACE_LINT=ON
-# One build shows that Clang compiles everything, runs it under the sanitizers, and holds the fuzzers.
-configure dev sanitize "${launcher[@]}" -D CMAKE_CXX_COMPILER=clang++-14 -D G2FACE_FUZZ=ON
+gcc_preset=release
+if command -v nvcc >/dev/null; then
+  gcc_preset=cuda
+else
+  echo "scripts/test.sh: no nvcc here, so nothing shows that it compiles the CUDA kernels"
+fi
+configure $gcc_preset release "${launcher[@]}" -D CMAKE_CXX_COMPILER=g++ -D G2FACE_BENCH=ON -D G2FACE_LINT=ON
+# One build shows that Clang compiles everything, runs it and the CUDA kernels on the host under the sanitizers, and
+# holds the fuzzers.
+configure emulated sanitize "${launcher[@]}" -D CMAKE_CXX_COMPILER=clang++-14 -D G2FACE_FUZZ=ON
 
 printf 'subdirs("%s")\n' "${trees[@]}" >build-ci/CTestTestfile.cmake
 exec ctest --test-dir build-ci --output-on-failure -j "$jobs" "$@"

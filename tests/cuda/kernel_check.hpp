@@ -52,55 +52,62 @@ void for_each_schedule(const F& f) {
 #endif
 }
 
-/// Plain loops in double.
-inline std::vector<Tensor> run_reference(const OpDef& op, const Attrs& attrs, std::span<const Tensor> in) {
-  std::vector<Type> types;
-  std::vector<Tensor> wide, out;
-  std::vector<const double*> in_data;
-  for (const Tensor& t : in) {
-    types.push_back(t.type());
-    wide.push_back(t.to(DType::f64));
-  }
-  for (const Tensor& t : wide) in_data.push_back(t.as<double>().data());
-  const std::vector<Type> out_types = op.infer(attrs, types);
-  std::vector<double*> out_data;
-  for (const Type& t : out_types) out.push_back(Tensor::zeros({DType::f64, t.shape}));
-  for (Tensor& t : out) out_data.push_back(t.mutable_as<double>().data());
-  op.reference(attrs, {types, out_types, in_data, out_data});
-  return out;
-}
+using Kernel = std::optional<Step> (*)(const Attrs&, const Signature&);
 
-inline std::vector<Tensor> run_kernel(std::optional<Step> (*kernel)(const Attrs&, const Signature&), const OpDef& op,
-                                      const Attrs& attrs, std::span<const Tensor> in) {
+/// The result of a kernel on copies of the inputs in device memory.
+inline Tensor run_kernel(Kernel kernel, const OpDef& op, const Attrs& attrs, std::span<const Tensor> in) {
   std::vector<Type> types;
-  std::vector<TensorDesc> in_descs, out_descs;
-  std::vector<DeviceTensor> in_device, out_device;
+  std::vector<TensorDesc> descs;
+  std::vector<DeviceTensor> device;
   for (const Tensor& t : in) {
     types.push_back(t.type());
-    in_descs.push_back({t.type()});
-    in_device.emplace_back(t);
+    descs.push_back({t.type()});
+    device.emplace_back(t);
   }
-  for (const Type& t : op.infer(attrs, types)) {
-    out_descs.push_back({t});
-    out_device.emplace_back(Tensor::full(t, -1e30));  // an element that no thread writes is seen
-  }
+  const std::vector<TensorDesc> out_descs{{op.infer(attrs, types).at(0)}};
+  const DeviceTensor out(Tensor::full(out_descs[0].type, -1e30));  // an element that no thread writes is seen
   Signature signature;
-  signature.in = in_descs;
+  signature.in = descs;
   signature.out = out_descs;
   const std::optional<Step> step = kernel(attrs, signature);
   REQUIRE(step);
   CHECK(step->workspace == 0);
 
   std::vector<const void*> in_data;
-  std::vector<void*> out_data;
-  for (const DeviceTensor& t : in_device) in_data.push_back(t.data());
-  for (const DeviceTensor& t : out_device) out_data.push_back(t.data());
+  for (const DeviceTensor& t : device) in_data.push_back(t.data());
+  void* const out_data[] = {out.data()};
   Stream stream{Device::cuda()};
   step->run({in_data, out_data}, stream);
   cuda::check_call(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
-  std::vector<Tensor> out;
-  for (const DeviceTensor& t : out_device) out.push_back(t.to_host());
-  return out;
+  return out.to_host();
+}
+
+/// Runs a kernel in f32 and f64, in each order of threads, against a result computed in double.
+inline void check_kernel(Kernel kernel, const OpDef& op, const Attrs& attrs, std::span<const Tensor> in,
+                         const Tensor& want) {
+  for (const DType dtype : {DType::f32, DType::f64}) {
+    CAPTURE(name_of(dtype));
+    std::vector<Tensor> converted;
+    for (const Tensor& t : in) converted.push_back(t.to(dtype));
+    std::optional<Tensor> first;
+    for_each_schedule([&] {
+      const Tensor got = run_kernel(kernel, op, attrs, converted);
+      CHECK(got.shape() == want.shape());
+      CHECK(relative_error(got, want) < (dtype == DType::f32 ? 1e-6 : 1e-14));
+      if (!first) first = got;
+      CHECK(std::memcmp(got.data(), first->data(), got.bytes()) == 0);
+    });
+  }
+}
+
+/// Values in -1..1 that f32 holds exactly, so that every dtype starts from the same.
+inline Tensor varied(const Shape& shape, unsigned seed) {
+  Tensor t({DType::f32, shape});
+  for (float& v : t.mutable_as<float>()) {
+    seed = seed * 1664525u + 1013904223u;
+    v = static_cast<float>(static_cast<int>(seed >> 16) - 32768) / 32768.f;
+  }
+  return t;
 }
 
 }  // namespace g2face::test

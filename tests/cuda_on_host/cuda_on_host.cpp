@@ -1,12 +1,13 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
-#include <set>
 #include <sstream>
 #include <stdexcept>
 #include <vector>
@@ -144,7 +145,8 @@ class Machine {
   }
 
   std::uint64_t exchange(const Wait& at, std::uint64_t bits, int source) {
-    if ((at.lanes >> source & 1) == 0) fail("lane ", lane(), " reads lane ", source, " at ", at.str(), ", which is not among its lanes");
+    if ((at.lanes >> source & 1) == 0)
+      fail("lane ", lane(), " reads lane ", source, " at ", at.str(), ", which is not among its lanes");
     threads_[index_].brought = bits;
     threads_[index_].source = source;
     wait(at);
@@ -188,59 +190,75 @@ class Machine {
       }
       return;
     }
-    for (unsigned i = 1; i < count_; ++i) threads_[i].fiber.start(*kernel_);
-    for (bool moved = true; moved;) {
-      moved = false;
-      for (const unsigned i : order(count_)) {
-        if (threads_[i].done || threads_[i].wait.what != nullptr) continue;
-        resume(i);
-        moved = true;
-      }
-      if (release()) moved = true;
+    for (auto& lanes : ready_) lanes.clear();
+    waiting_for_block_ = warp_ = 0;
+    for (unsigned i = 1; i < count_; ++i) {
+      threads_[i].fiber.start(*kernel_);
+      ready_[i / warp_size].push_back(i);
+    }
+    release(0);
+    for (std::optional<unsigned> i = next(); i; i = next()) {
+      resume(*i);
+      if (!threads_[*i].done) release(*i);
     }
     check_all_returned();
   }
 
-  // Lets go on whoever has met everyone they wait for.
-  bool release() {
-    bool any = release_block();
-    for (unsigned first = 0; first < count_; first += warp_size) {
-      for (unsigned i = first; i < std::min(first + warp_size, count_); ++i) {
-        if (threads_[i].wait.what != nullptr && threads_[i].wait.lanes != 0 && release_lanes(first, i)) any = true;
-      }
+  // In ascending order, or: mostly some lane of the warp that ran last, as on a GPU, where a warp may be far ahead of
+  // another one; now and then of any warp.
+  std::optional<unsigned> next() {
+    const auto warps = (count_ + warp_size - 1) / warp_size;
+    if (shuffled_ && random_() % 16 == 0) warp_ = static_cast<unsigned>(random_() % warps);
+    if (!shuffled_) warp_ = 0;
+    for (unsigned tried = 0; tried < warps; ++tried, warp_ = (warp_ + 1) % warps) {
+      auto& lanes = ready_[warp_];
+      if (lanes.empty()) continue;
+      const auto chosen = lanes.begin() + static_cast<std::ptrdiff_t>(shuffled_ ? random_() % lanes.size() : 0);
+      const unsigned index = *chosen;
+      lanes.erase(chosen);
+      return index;
     }
-    return any;
+    return std::nullopt;
   }
 
-  bool release_block() {
-    for (unsigned i = 0; i < count_; ++i) {
-      if (threads_[i].wait.what == nullptr || threads_[i].wait.lanes != 0) return false;
+  void go_on(unsigned index) {
+    threads_[index].wait = {};
+    ready_[index / warp_size].push_back(index);
+  }
+
+  // A thread has begun to wait: lets go on all who wait with it if it was the last.
+  void release(unsigned index) {
+    if (threads_[index].wait.lanes != 0) {
+      release_lanes(index / warp_size * warp_size, threads_[index].wait);
+    } else if (++waiting_for_block_ == count_) {
+      release_block();
     }
+  }
+
+  void release_block() {
     for (unsigned i = 1; i < count_; ++i) {
       if (!threads_[i].wait.same_place(threads_[0].wait)) {
         fail("thread 0 waits at ", threads_[0].wait.str(), " and thread ", i, " at ", threads_[i].wait.str(),
              ": a barrier in a branch that not all threads take");
       }
     }
-    for (unsigned i = 0; i < count_; ++i) threads_[i].wait = {};
-    return true;
+    waiting_for_block_ = 0;
+    for (unsigned i = 0; i < count_; ++i) go_on(i);
   }
 
-  bool release_lanes(unsigned first, unsigned waiting) {
-    const Wait wait = threads_[waiting].wait;
+  void release_lanes(unsigned first, const Wait wait) {
     std::vector<unsigned> group;
     for (unsigned l = 0; l < warp_size && first + l < count_; ++l) {
       if ((wait.lanes >> l & 1) == 0) continue;
       const Wait& other = threads_[first + l].wait;
-      if (other.what == nullptr || std::strcmp(other.what, wait.what) != 0 || other.lanes != wait.lanes) return false;
+      if (other.what == nullptr || std::strcmp(other.what, wait.what) != 0 || other.lanes != wait.lanes) return;
       group.push_back(first + l);
     }
     for (const unsigned i : group) {
       const unsigned source = first + static_cast<unsigned>(threads_[i].source);
       if (source < count_) threads_[i].received = threads_[source].brought;
     }
-    for (const unsigned i : group) threads_[i].wait = {};
-    return true;
+    for (const unsigned i : group) go_on(i);
   }
 
   void check_all_returned() const {
@@ -264,7 +282,8 @@ class Machine {
   bool shuffled_ = false, running_ = false, in_fiber_ = false;
   std::mt19937_64 random_;
   const std::function<void()>* kernel_ = nullptr;
-  unsigned count_ = 0, index_ = 0;
+  unsigned count_ = 0, index_ = 0, warp_ = 0, waiting_for_block_ = 0;
+  std::array<std::vector<unsigned>, 32> ready_;  // threads that wait for nothing, by warp
   std::deque<Thread> threads_;
   std::unique_ptr<std::byte[]> shared_;
 };

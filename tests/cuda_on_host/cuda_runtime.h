@@ -3,8 +3,8 @@
 // on the host, and under the sanitizers. Test only.
 //
 // The threads of a block are fibers of one host thread. __syncthreads, __syncwarp and shuffles are meeting points; what
-// runs next is drawn with seed(). Thread 0 of a block runs first: if it returns without having waited, the others run as
-// a plain loop, and a wait among them is an error (so a kernel in which thread 0 alone never waits cannot run here).
+// runs next is drawn with seed(). Thread 0 of a block runs first: if it returns without having waited, the others run
+// as a plain loop, and a wait among them is an error (so a kernel in which thread 0 alone never waits cannot run here).
 // Dynamic shared memory is exactly as long as asked for, and holds NaN when a block starts. Device memory is poisoned
 // under AddressSanitizer while no kernel and no copy runs: host code that touches it stops.
 //

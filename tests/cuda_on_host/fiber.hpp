@@ -1,5 +1,6 @@
 #pragma once
-// A function on a stack of its own that can stop in the middle and go on later. AddressSanitizer is told of each switch.
+// A function on a stack of its own that can stop in the middle and go on later. AddressSanitizer is told of each
+// switch.
 
 #include <ucontext.h>
 
