@@ -9,10 +9,9 @@
 #include <cstdint>
 #include <tuple>
 
-namespace g2face::cuda {
+#include "kernels/cuda/runtime.hpp"
 
-/// Throws DeviceError with the call and CUDA's words for the error, unless there is none.
-void check_call(cudaError_t error, const char* call);
+namespace g2face::cuda {
 
 /// Index of this thread among all threads of a one-dimensional launch, and their number: the start and the stride of a
 /// loop over elements.

@@ -1,7 +1,6 @@
-#include <cuda_runtime.h>
+#include "kernels/cuda/runtime.hpp"
 
 #include "g2face/error.hpp"
-#include "kernels/launch.cuh"
 
 namespace g2face::cuda {
 

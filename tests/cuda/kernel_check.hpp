@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "g2face/graph/op.hpp"
-#include "kernels/launch.cuh"
+#include "kernels/cuda/runtime.hpp"
 
 namespace g2face::test {
 
