@@ -20,7 +20,7 @@ namespace g2face::testing {
 struct CpuCall {
   const OpDef& op;
   Attrs attrs;
-  std::vector<Tensor> in;                       // row-major
+  std::vector<Tensor> in;                                 // row-major
   std::vector<Layout> in_layouts = {}, out_layouts = {};  // missing ones: nchw
   std::vector<bool> known = {};
   int threads = 2;
