@@ -2,8 +2,6 @@
 
 #include <libexif/exif-data.h>
 
-#include <algorithm>
-#include <limits>
 #include <memory>
 
 namespace g2face::io {
@@ -15,13 +13,12 @@ struct Unref {
 
 }  // namespace
 
-int jpeg_orientation(std::span<const std::uint8_t> jpeg) {
+int exif_orientation(std::span<const std::uint8_t> block) {
   constexpr int upright = 1;
   const std::unique_ptr<ExifData, Unref> exif(exif_data_new());
   if (!exif) return upright;
   exif_data_unset_option(exif.get(), EXIF_DATA_OPTION_FOLLOW_SPECIFICATION);  // read what is there, repair nothing
-  const std::size_t size = std::min<std::size_t>(jpeg.size(), std::numeric_limits<unsigned>::max());
-  exif_data_load_data(exif.get(), jpeg.data(), static_cast<unsigned>(size));
+  exif_data_load_data(exif.get(), block.data(), static_cast<unsigned>(block.size()));
   const ExifEntry* entry = exif_content_get_entry(exif->ifd[EXIF_IFD_0], EXIF_TAG_ORIENTATION);
   if (entry == nullptr || entry->format != EXIF_FORMAT_SHORT || entry->components != 1 || entry->size < 2) {
     return upright;

@@ -5,7 +5,7 @@
 
 namespace g2face::io {
 
-/// The EXIF orientation of a JPEG file, 1 to 8; 1 (upright) if it has none or one that makes no sense.
-int jpeg_orientation(std::span<const std::uint8_t> jpeg);
+/// The orientation in an EXIF block that starts with "Exif", 1 to 8; 1 (upright) if it has none or it makes no sense.
+int exif_orientation(std::span<const std::uint8_t> block);
 
 }  // namespace g2face::io

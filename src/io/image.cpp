@@ -2,11 +2,11 @@
 
 #include <array>
 #include <cctype>
+#include <cmath>
 #include <utility>
 #include <vector>
 
 #include "io/atomic_file.hpp"
-#include "io/exif.hpp"
 #include "io/image_codec.hpp"
 #include "io/input_file.hpp"
 #include "io/pixel_values.hpp"
@@ -64,17 +64,15 @@ Tensor to_tensor(const io::Pixels& pixels, const Walk& walk) {
   return image;
 }
 
-io::ImageFormat format_of(const std::filesystem::path& path) {
+using Encoder = std::vector<std::uint8_t> (*)(const io::RgbImage&, const std::string& name);
+
+Encoder encoder_for(const std::filesystem::path& path) {
   std::string extension = path.extension().string();
   for (char& c : extension) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  constexpr std::array<std::pair<const char*, io::ImageFormat>, 5> formats{{{".png", io::ImageFormat::png},
-                                                                            {".jpg", io::ImageFormat::jpeg},
-                                                                            {".jpeg", io::ImageFormat::jpeg},
-                                                                            {".bmp", io::ImageFormat::bmp},
-                                                                            {".ppm", io::ImageFormat::ppm}}};
-  for (const auto& [name, format] : formats) {
-    if (extension == name) return format;
-  }
+  if (extension == ".png") return io::encode_png;
+  if (extension == ".jpg" || extension == ".jpeg") return io::encode_jpeg;
+  if (extension == ".bmp") return io::encode_bmp;
+  if (extension == ".ppm") return io::encode_ppm;
   throw ImageError(str(path.string(), ": cannot write: the extension '", extension,
                        "' is not that of an image format: use .png, .jpg, .jpeg, .bmp or .ppm"));
 }
@@ -85,7 +83,7 @@ Tensor decode_image(std::span<const std::uint8_t> bytes, const std::string& name
   check<ImageError>(std::cmp_less_equal(bytes.size(), limits.max_file_bytes), name, ": has ", bytes.size(),
                     " bytes, at most ", limits.max_file_bytes, " are accepted");
   const io::Pixels pixels = io::decode_pixels(bytes, name, limits);
-  const Walk walk = upright(pixels.jpeg ? io::jpeg_orientation(bytes) : 1, pixels.height, pixels.width);
+  const Walk walk = upright(pixels.orientation, pixels.height, pixels.width);
   return pixels.highest > 255 ? to_tensor<std::uint16_t>(pixels, walk) : to_tensor<std::uint8_t>(pixels, walk);
 }
 
@@ -101,18 +99,16 @@ Tensor load_image(const std::filesystem::path& path, const ImageLimits& limits) 
 
 void save_image(const std::filesystem::path& path, const Tensor& image) {
   const std::string file = path.string();
-  const io::ImageFormat format = format_of(path);
+  const Encoder encode = encoder_for(path);
   check<ImageError>(image && image.dtype() == DType::f32 && image.shape().rank() == 4 && image.shape()[0] == 1 &&
                         image.shape()[1] == 3 && image.numel() > 0,
                     file, ": cannot write: the image is ", image ? image.type().str() : "an empty tensor",
                     ": give f32[1,3,H,W]");
   const std::int64_t height = image.shape()[2];
   const std::int64_t width = image.shape()[3];
-  // Formats and their writers count bytes in 31 bits; JPEG counts rows and columns in 16.
-  const std::int64_t longest = format == io::ImageFormat::jpeg ? 65535 : std::int64_t{1} << 24;
-  check<ImageError>(std::max(height, width) <= longest && height * width <= std::int64_t{1} << 28, file,
-                    ": cannot write: ", width, "x", height,
-                    " pixels are too many for this format: write a smaller image");
+  // The encoders count bytes in 31 bits; JPEG itself takes no more than 65500 rows or columns.
+  check<ImageError>(std::max(height, width) <= 65500 && height * width <= std::int64_t{1} << 28, file,
+                    ": cannot write: ", width, "x", height, " pixels are too many: write a smaller image");
 
   const std::int64_t plane = height * width;
   const std::span<const float> values = image.as<float>();
@@ -125,8 +121,7 @@ void save_image(const std::filesystem::path& path, const Tensor& image) {
       rgb[static_cast<std::size_t>(3 * i + c)] = io::to_level(value);
     }
   }
-  const auto bytes = io::encode_pixels(format, rgb, static_cast<int>(width), static_cast<int>(height));
-  check<ImageError>(!bytes.empty(), file, ": cannot write: no memory for the encoded image: write a smaller one");
+  const auto bytes = encode({rgb, static_cast<int>(width), static_cast<int>(height)}, file);
   const std::array parts{std::as_bytes(std::span(bytes))};
   io::write_file<ImageError>(path, parts);
 }

@@ -1,14 +1,13 @@
-#include "io/pnm.hpp"
-
 #include <cctype>
 #include <cstring>
-#include <string_view>
+
+#include "io/image_codec.hpp"
 
 namespace g2face::io {
 namespace {
 
 // Takes the next number of a header off the front; -1 if there is none of at most nine digits.
-std::int64_t take_number(std::span<const std::uint8_t>& rest) {
+std::int64_t take_number(Bytes& rest) {
   bool comment = false;
   while (!rest.empty() && (comment || std::isspace(rest[0]) != 0 || rest[0] == '#')) {
     comment = (comment || rest[0] == '#') && rest[0] != '\n';
@@ -26,11 +25,7 @@ std::int64_t take_number(std::span<const std::uint8_t>& rest) {
 
 }  // namespace
 
-bool is_pnm(std::span<const std::uint8_t> bytes) {
-  return bytes.size() >= 2 && bytes[0] == 'P' && (bytes[1] == '5' || bytes[1] == '6');
-}
-
-Pixels decode_pnm(std::span<const std::uint8_t> bytes, const std::string& name, const ImageLimits& limits) {
+Pixels decode_pnm(Bytes bytes, const std::string& name, const ImageLimits& limits) {
   auto rest = bytes.subspan(2);
   Pixels pixels;
   pixels.channels = bytes[1] == '6' ? 3 : 1;
@@ -46,8 +41,7 @@ Pixels decode_pnm(std::span<const std::uint8_t> bytes, const std::string& name, 
   const std::size_t sample_bytes = highest > 255 ? 2 : 1;
   const auto samples = static_cast<std::size_t>(pixels.width * pixels.height * pixels.channels);
   check<ImageError>(rest.size() / sample_bytes >= samples, name, ": ends before the image does; is it truncated?");
-  pixels.data.reset(std::malloc(samples * sample_bytes));
-  check<ImageError>(pixels.data != nullptr, name, ": no memory for ", pixels.width, "x", pixels.height, " pixels");
+  allocate_pixels(pixels, name);
   if (sample_bytes == 1) {
     std::memcpy(pixels.data.get(), rest.data(), samples);
   } else {
@@ -57,10 +51,10 @@ Pixels decode_pnm(std::span<const std::uint8_t> bytes, const std::string& name, 
   return pixels;
 }
 
-std::vector<std::uint8_t> encode_ppm(std::span<const std::uint8_t> rgb, int width, int height) {
-  const std::string header = str("P6\n", width, " ", height, "\n255\n");
+std::vector<std::uint8_t> encode_ppm(const RgbImage& image, const std::string&) {
+  const std::string header = str("P6\n", image.width, " ", image.height, "\n255\n");
   std::vector<std::uint8_t> out(header.begin(), header.end());
-  out.insert(out.end(), rgb.begin(), rgb.end());
+  out.insert(out.end(), image.rgb.begin(), image.rgb.end());
   return out;
 }
 

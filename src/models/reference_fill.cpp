@@ -8,6 +8,7 @@ namespace g2face {
 namespace {
 
 constexpr double sqrt3 = 1.7320508075688772;
+
 // '*' stands for any text, also for none and for dots.
 bool matches(std::string_view pattern, std::string_view name) {
   if (pattern.empty()) return name.empty();
