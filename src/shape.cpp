@@ -41,7 +41,8 @@ Shape::Shape(std::span<const std::int64_t> dims)
 }
 
 std::int64_t Shape::operator[](int i) const {
-  check<ShapeError>(i >= -rank_ && i < rank_, "shape ", str(), " has no axis ", i);
+  // Not check(), which would make the text each time.
+  if (i < -rank_ || i >= rank_) throw ShapeError(g2face::str("shape ", str(), " has no axis ", i));
   return dims_[static_cast<std::size_t>(i < 0 ? i + rank_ : i)];
 }
 

@@ -83,26 +83,35 @@ void grad_weight_grad(GradRule& r, const Conv2dAttrs& a) {
   if (r.needs(1)) r.dx(1, conv2d(r.in(0), r.dy(), a));
 }
 
+// The outputs i of a window's tap u that read inside an input of `extent`.
+struct Span {
+  std::int64_t begin, end;
+};
+Span inside(std::int64_t tap, std::int64_t pad, std::int64_t stride, std::int64_t extent, std::int64_t outputs) {
+  const auto first_at_least = [&](std::int64_t row) { return row > 0 ? (row + stride - 1) / stride : 0; };
+  return {first_at_least(pad - tap), std::min(outputs, first_at_least(extent + pad - tap))};
+}
+
 // The three ops are the same trilinear sum, read for different unknowns: calls f(x index, w index, y index) for each
 // product in it. x, w, y are the shapes of convolution, of which padding is no part.
 template <class F>
 void for_each_product(const Conv2dAttrs& a, const Shape& x, const Shape& w, const Shape& y, F f) {
-  const std::int64_t outs = y[1] / a.groups;  // of each group
-  for (std::int64_t n = 0; n < y[0]; ++n) {
-    for (std::int64_t o = 0; o < y[1]; ++o) {
-      for (std::int64_t c = 0; c < w[1]; ++c) {
-        const std::int64_t channel = o / outs * w[1] + c;
-        for (std::int64_t u = 0; u < w[2]; ++u) {
-          for (std::int64_t v = 0; v < w[3]; ++v) {
-            const std::int64_t wi = ((o * w[1] + c) * w[2] + u) * w[3] + v;
-            for (std::int64_t i = 0; i < y[2]; ++i) {
-              const std::int64_t row = i * a.stride[0] + u - a.pad[0];
-              if (row < 0 || row >= x[2]) continue;
-              const std::int64_t xi = ((n * x[1] + channel) * x[2] + row) * x[3];
-              const std::int64_t yi = ((n * y[1] + o) * y[2] + i) * y[3];
-              for (std::int64_t j = 0; j < y[3]; ++j) {
-                const std::int64_t column = j * a.stride[1] + v - a.pad[1];
-                if (column >= 0 && column < x[3]) f(xi + column, wi, yi + j);
+  const std::int64_t samples = y[0], outs = y[1], channels = w[1], kernel_h = w[2], kernel_w = w[3];
+  const std::int64_t in_channels = x[1], in_h = x[2], in_w = x[3], out_h = y[2], out_w = y[3];
+  for (std::int64_t n = 0; n < samples; ++n) {
+    for (std::int64_t o = 0; o < outs; ++o) {
+      for (std::int64_t c = 0; c < channels; ++c) {
+        const std::int64_t channel = o / (outs / a.groups) * channels + c;
+        for (std::int64_t u = 0; u < kernel_h; ++u) {
+          const Span rows = inside(u, a.pad[0], a.stride[0], in_h, out_h);
+          for (std::int64_t v = 0; v < kernel_w; ++v) {
+            const Span columns = inside(v, a.pad[1], a.stride[1], in_w, out_w);
+            const std::int64_t wi = ((o * channels + c) * kernel_h + u) * kernel_w + v;
+            for (std::int64_t i = rows.begin; i < rows.end; ++i) {
+              const std::int64_t xi = ((n * in_channels + channel) * in_h + i * a.stride[0] + u - a.pad[0]) * in_w;
+              const std::int64_t yi = ((n * outs + o) * out_h + i) * out_w;
+              for (std::int64_t j = columns.begin; j < columns.end; ++j) {
+                f(xi + j * a.stride[1] + v - a.pad[1], wi, yi + j);
               }
             }
           }

@@ -54,16 +54,17 @@ void grad_pick(GradRule& r, const Pool2dAttrs& a) {
 // Calls f(index in y, index in x) with the first maximum of each window.
 template <class F>
 void for_each_maximum(const Pool2dAttrs& a, const double* x, const Shape& in, const Shape& out, F f) {
+  const std::int64_t planes = in[0] * in[1], in_h = in[2], in_w = in[3], out_h = out[2], out_w = out[3];
   std::int64_t at = 0;
-  for (std::int64_t plane = 0; plane < in[0] * in[1]; ++plane) {
-    for (std::int64_t i = 0; i < out[2]; ++i) {
+  for (std::int64_t plane = 0; plane < planes; ++plane) {
+    for (std::int64_t i = 0; i < out_h; ++i) {
       const std::int64_t top = i * a.stride[0] - a.pad[0];
-      for (std::int64_t j = 0; j < out[3]; ++j) {
+      for (std::int64_t j = 0; j < out_w; ++j) {
         const std::int64_t left = j * a.stride[1] - a.pad[1];
         std::int64_t best = -1;
-        for (std::int64_t u = std::max<std::int64_t>(top, 0); u < std::min(top + a.kernel[0], in[2]); ++u) {
-          for (std::int64_t v = std::max<std::int64_t>(left, 0); v < std::min(left + a.kernel[1], in[3]); ++v) {
-            const std::int64_t here = (plane * in[2] + u) * in[3] + v;
+        for (std::int64_t u = std::max<std::int64_t>(top, 0); u < std::min(top + a.kernel[0], in_h); ++u) {
+          for (std::int64_t v = std::max<std::int64_t>(left, 0); v < std::min(left + a.kernel[1], in_w); ++v) {
+            const std::int64_t here = (plane * in_h + u) * in_w + v;
             if (best < 0 || x[here] > x[best]) best = here;
           }
         }

@@ -34,21 +34,23 @@ void grad(GradRule& r, const Upfirdn2dAttrs& a) {
 
 void reference(const Upfirdn2dAttrs& a, const ReferenceArgs& args) {
   const Shape &in = args.in_shape(0), &taps = args.in_shape(1), &out = args.out_shape();
+  const std::int64_t planes = in[0] * in[1], in_h = in[2], in_w = in[3], out_h = out[2], out_w = out[3];
+  const std::int64_t taps_h = taps[0], taps_w = taps[1], last_tap = taps_h * taps_w - 1;
   const double* f = args.in_data[1];
   double* y = args.out_data[0];
-  for (std::int64_t plane = 0; plane < in[0] * in[1]; ++plane) {
-    const double* x = args.in_data[0] + plane * in[2] * in[3];
-    for (std::int64_t i = 0; i < out[2]; ++i) {
-      for (std::int64_t j = 0; j < out[3]; ++j) {
+  for (std::int64_t plane = 0; plane < planes; ++plane) {
+    const double* x = args.in_data[0] + plane * in_h * in_w;
+    for (std::int64_t i = 0; i < out_h; ++i) {
+      for (std::int64_t j = 0; j < out_w; ++j) {
         double sum = 0;
-        for (std::int64_t u = 0; u < taps[0]; ++u) {
+        for (std::int64_t u = 0; u < taps_h; ++u) {
           const std::int64_t row = i * a.down_y + u - a.pad_y0;  // among the rows with zeros between
-          if (row < 0 || row >= in[2] * a.up_y || row % a.up_y != 0) continue;
-          for (std::int64_t v = 0; v < taps[1]; ++v) {
+          if (row < 0 || row >= in_h * a.up_y || row % a.up_y != 0) continue;
+          for (std::int64_t v = 0; v < taps_w; ++v) {
             const std::int64_t column = j * a.down_x + v - a.pad_x0;
-            if (column < 0 || column >= in[3] * a.up_x || column % a.up_x != 0) continue;
-            const std::int64_t tap = u * taps[1] + v;
-            sum += f[a.correlate ? tap : taps.numel() - 1 - tap] * x[row / a.up_y * in[3] + column / a.up_x];
+            if (column < 0 || column >= in_w * a.up_x || column % a.up_x != 0) continue;
+            const std::int64_t tap = u * taps_w + v;
+            sum += f[a.correlate ? tap : last_tap - tap] * x[row / a.up_y * in_w + column / a.up_x];
           }
         }
         *y++ = sum;

@@ -5,6 +5,7 @@
 #include "evaluate.hpp"
 #include "g2face/graph/gradients.hpp"
 #include "g2face/ops.hpp"
+#include "op_check.hpp"
 
 using namespace g2face;
 using namespace g2face::testing;
@@ -42,16 +43,32 @@ TEST_CASE("matmul: gradients are adjoint") {
   }
 }
 
-TEST_CASE("matmul: refusals") {
-  Graph g;
-  const auto input = [&](const Shape& s, DType t = DType::f32) { return g.input({t, s}, str("v", g.size())); };
-  const Value a = input({2, 3, 4});
-  CHECK_THROWS_WITH_AS(matmul(a, input({4, 5})),
-                       "matmul '': a f32[2,3,4] and b f32[4,5] must have the same rank, at least 2, and the same "
-                       "floating dtype (R1)",
-                       ShapeError);
-  CHECK_THROWS_WITH_AS(matmul(a, input({3, 4, 5})),
-                       "matmul '': a [2,3,4] and b [3,4,5] differ in leading axis 0: 2 and 3 (R2)", ShapeError);
-  CHECK_THROWS_WITH_AS(matmul(a, input({2, 4, 5}), {.transpose_b = true}),
-                       "matmul '': a [2,3,4] has inner extent 4, but b [2,4,5] transposed has 5 (R3)", ShapeError);
+TEST_CASE("matmul: forward and gradients") {
+  const OpCheck c(matmul_op);
+  for (const bool ta : {false, true}) {
+    for (const bool tb : {false, true}) {
+      const MatmulAttrs attrs{.transpose_a = ta, .transpose_b = tb};
+      const auto check_sizes = [&](std::int64_t m, std::int64_t k, std::int64_t n) {
+        c.ok({ta ? Shape{k, m} : Shape{m, k}, tb ? Shape{n, k} : Shape{k, n}}, attrs);
+        c.ok({ta ? Shape{2, 3, k, m} : Shape{2, 3, m, k}, tb ? Shape{2, 3, n, k} : Shape{2, 3, k, n}}, attrs);
+      };
+      check_sizes(1, 1, 1);
+      check_sizes(1, 33, 17);
+      check_sizes(16, 16, 16);
+      check_sizes(5, 3, 1);
+      check_sizes(7, 31, 19);
+    }
+  }
+  c.ok({{6, 6}}, [](const std::vector<Value>& v) { return matmul(v[0], v[0], {.transpose_b = true}); });
+}
+
+TEST_CASE("matmul: rules") {
+  const OpCheck c(matmul_op, MatmulAttrs{});
+  c.fails("R1", {{2, 3, 4}, {4, 5}}, "a f32[2,3,4] and b f32[4,5] must have the same rank");
+  c.fails("R1", {{4}, {4}}, "at least 2");
+  c.fails("R1", {{3, 4}, {{4, 5}, {}, DType::f64}}, "the same floating dtype");
+  c.fails("R2", {{2, 3, 4}, {3, 4, 5}}, "a [2,3,4] and b [3,4,5] differ in leading axis 0: 2 and 3");
+  c.fails("R3", {{2, 3, 4}, {2, 4, 5}}, MatmulAttrs{.transpose_b = true},
+          "a [2,3,4] has inner extent 4, but b [2,4,5] transposed has 5");
+  c.fails("R3", {{3, 4}, {4, 5}}, MatmulAttrs{.transpose_a = true}, "a [3,4] transposed has inner extent 3");
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "golden_case.hpp"
+#include "op_check.hpp"
 
 using namespace g2face;
 using namespace g2face::testing;
@@ -33,4 +34,19 @@ TEST_CASE("minibatch_stddev: sample n belongs to subgroup n mod (N / g)") {
   const Tensor y = b.run(minibatch_stddev(b.feed(x), {.group = 2, .eps = 0}));
   const double want[] = {1, 1, 5, 0, 3, 1, 5, 0};
   for (std::size_t i = 0; i < 8; ++i) CHECK(y.as<double>()[i] == want[i]);
+}
+
+TEST_CASE("minibatch_stddev: forward and gradients") {
+  const OpCheck c(minibatch_stddev_op, MinibatchStddevAttrs{.eps = 0.01});
+  c.ok({{4, 3, 2, 3}});
+  c.ok({{8, 4, 2, 2}}, MinibatchStddevAttrs{.group = 4, .features = 2, .eps = 0.01});
+  c.ok({{3, 16, 2, 2}});
+}
+
+TEST_CASE("minibatch_stddev: rules") {
+  const OpCheck c(minibatch_stddev_op, MinibatchStddevAttrs{});
+  c.fails("R1", {{4, 3}}, "x f32[4,3] must have rank 4 and a floating dtype");
+  c.fails("R2", {{6, 3, 2, 2}}, "the batch of x [6,3,2,2] is not divisible into groups of 4");
+  c.fails("R2", {{6, 3, 2, 2}}, MinibatchStddevAttrs{.group = 0}, "groups of 0");
+  c.fails("R3", {{4, 3, 2, 2}}, MinibatchStddevAttrs{.features = 2}, "not divisible by 2 features");
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "golden_case.hpp"
+#include "op_check.hpp"
 
 using namespace g2face;
 using namespace g2face::testing;
@@ -124,4 +125,39 @@ TEST_CASE("modulated_conv2d: weights that do not depend on the style stay apart 
                       b.graph.node(n).types[0].shape == Shape{4, 3});
   }
   CHECK(found);
+}
+
+TEST_CASE("modulated_conv2d: forward and gradients") {
+  const OpCheck c(modulated_conv2d_op);
+  const Range styles{0.5, 1.5};
+  const auto with = [](const ModulatedConv2dAttrs& a) {
+    return [=](const std::vector<Value>& v) {
+      if (a.resample == Resample::none) return modulated_conv2d(v[0], v[1], v[2], a);
+      // The filter is a constant, as it has no gradient.
+      return modulated_conv2d(v[0], v[1], v[2], v[0].graph->constant(blur().to(v[0].dtype())), a);
+    };
+  };
+  c.ok({{2, 3, 5, 4}, {4, 3, 3, 3}, {{2, 3}, styles}}, with({.weight_scale = 0.5}));
+  c.ok({{2, 16, 4, 4}, {16, 16, 3, 3}, {{2, 16}, styles}}, with({.weight_scale = 0.1}));
+  c.ok({{2, 16, 3, 5}, {3, 16, 1, 1}, {{2, 16}, styles}}, with({.demodulate = false}));
+  c.ok({{2, 5, 4, 3}, {4, 5, 3, 3}, {{2, 5}, styles}}, with({.resample = Resample::up}));
+  c.ok({{1, 16, 4, 4}, {16, 16, 3, 3}, {{1, 16}, styles}}, with({.resample = Resample::up, .weight_scale = 0.1}));
+  c.ok({{2, 5, 6, 8}, {4, 5, 3, 3}, {{2, 5}, styles}}, with({.resample = Resample::down}));
+  c.ok({{1, 3, 4, 4}, {2, 3, 1, 1}, {{1, 3}, styles}}, with({.resample = Resample::up}));
+  c.ok({{1, 3, 4, 4}, {2, 3, 1, 1}, {{1, 3}, styles}}, with({.resample = Resample::down}));
+}
+
+TEST_CASE("modulated_conv2d: rules") {
+  const OpCheck c(modulated_conv2d_op, ModulatedConv2dAttrs{});
+  const ModulatedConv2dAttrs up{.resample = Resample::up}, down{.resample = Resample::down};
+  c.fails("R1", {{2, 3, 4, 4}, {1, 5, 3, 3, 3}, {2, 3}}, "w [1,5,3,3,3] and s [2,3] must have ranks 4, 4 and 2");
+  c.fails("R2", {{2, 3, 4, 4}, {5, 4, 3, 3}, {2, 3}}, "w [5,4,3,3] takes 4 channels, but x [2,3,4,4] has 3");
+  c.fails("R2", {{2, 3, 4, 4}, {5, 3, 2, 2}, {2, 3}}, "w [5,3,2,2] must have an odd square kernel");
+  c.fails("R2", {{2, 3, 4, 4}, {5, 3, 3, 1}, {2, 3}}, "w [5,3,3,1] must have an odd square kernel");
+  c.fails("R3", {{2, 3, 4, 4}, {5, 3, 3, 3}, {1, 3}}, "s [1,3] must be [2,3]");
+  c.fails("R4", {{2, 3, 4, 4}, {5, 3, 3, 3}, {{2, 3}, {}, DType::f64}}, "must have the same floating dtype");
+  c.fails("R5", {{2, 3, 4, 4}, {5, 3, 3, 3}, {2, 3}}, up, "a filter f [kh,kw] belongs to resampling");
+  c.fails("R5", {{2, 3, 4, 4}, {5, 3, 3, 3}, {2, 3}, {4, 4}}, "a filter f [kh,kw] belongs to resampling");
+  c.fails("R5", {{2, 3, 4, 4}, {5, 3, 3, 3}, {2, 3}, {4}}, down, "a filter f [kh,kw] belongs to resampling");
+  c.fails("R6", {{2, 3, 1, 4}, {5, 3, 3, 3}, {2, 3}, {4, 4}}, down, "x [2,3,1,4] is too small to halve");
 }

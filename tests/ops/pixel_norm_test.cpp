@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "golden_case.hpp"
+#include "op_check.hpp"
 
 using namespace g2face;
 using namespace g2face::testing;
@@ -21,4 +22,17 @@ TEST_CASE("pixel_norm: mean square 1 over channels, whatever the scale") {
   for (const double v : squares.as<double>()) CHECK(v == doctest::Approx(1).epsilon(1e-13));
   CHECK(relative_error(b.run(pixel_norm(x * 100.0, {.eps = 0})), b.run(y)) < 1e-14);
   CHECK(b.number(sum(abs(pixel_norm(b.feed(Tensor::zeros({DType::f64, {1, 4}})))))) == 0);
+}
+
+TEST_CASE("pixel_norm: forward and gradients") {
+  const OpCheck c(pixel_norm_op, PixelNormAttrs{});
+  c.ok({{3, 11}});
+  c.ok({{2, 16, 3, 4}});
+  c.ok({{2, 5, 3}}, PixelNormAttrs{.eps = 0.5});
+}
+
+TEST_CASE("pixel_norm: rules") {
+  const OpCheck c(pixel_norm_op, PixelNormAttrs{});
+  c.fails("R1", {{4}}, "x f32[4] must have rank 2 or more and a floating dtype");
+  c.fails("R1", {{{2, 4}, {}, DType::i32}}, "x i32[2,4]");
 }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "golden_case.hpp"
+#include "op_check.hpp"
 
 using namespace g2face;
 using namespace g2face::testing;
@@ -49,20 +50,30 @@ TEST_CASE("max_pool2d: padding never wins, and ceil_mode drops windows that begi
   CHECK(extent(6, 3, 2, 1) == 4);
 }
 
-TEST_CASE("max_pool2d: refusals") {
-  Graph g;
-  const Value x = g.input({DType::f32, {1, 2, 5, 5}}, "x");
-  CHECK_THROWS_WITH_AS(max_pool2d(g.input({DType::f32, {5, 5}}, "flat"), {}),
-                       "max_pool2d '': x f32[5,5] must have rank 4 and a floating dtype (R1)", ShapeError);
-  CHECK_THROWS_WITH_AS(max_pool2d(x, {.kernel = {2, 2}, .pad = {0, 2}}),
-                       "max_pool2d '': kernel and stride must be positive and 0 <= 2 pad <= kernel, but they are "
-                       "kernel 2x2, stride 2x2, pad 0x2 (R2)",
-                       ShapeError);
-  CHECK_THROWS_WITH_AS(max_pool2d(x, {.kernel = {6, 6}}),
-                       "max_pool2d '': x [1,2,5,5] has no window for kernel 6x6, stride 2x2, pad 0x0 (R2)", ShapeError);
-  CHECK_THROWS_WITH_AS(max_pool2d_grad(x, x, {}),
-                       "max_pool2d_grad '': dy f32[1,2,5,5] must be f32[1,2,2,2], which x [1,2,5,5] pools to (R3)",
-                       ShapeError);
-  CHECK_THROWS_WITH_AS(max_pool2d_pick(x, max_pool2d(x, {}), {}),
-                       "max_pool2d_pick '': g f32[1,2,2,2] must be as x f32[1,2,5,5] (R4)", ShapeError);
+TEST_CASE("max_pool2d: every op of the room, forward and gradients") {
+  const OpCheck maximum(max_pool2d_op), grad(max_pool2d_grad_op), pick(max_pool2d_pick_op);
+  const auto check_all = [&](const Shape& x, const Pool2dAttrs& a) {
+    Graph g;
+    const Shape y = max_pool2d(g.input({DType::f32, x}, "x"), a).shape();
+    maximum.ok({x}, a);
+    grad.ok({x, y}, a);
+    pick.ok({x, x}, a);
+  };
+  check_all({2, 3, 6, 8}, {});
+  check_all({1, 16, 7, 9}, {.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1}});
+  check_all({1, 2, 5, 7}, {.kernel = {2, 3}, .stride = {1, 2}, .pad = {1, 0}, .ceil_mode = true});
+  check_all({1, 17, 4, 4}, {.kernel = {4, 4}, .stride = {1, 1}});
+}
+
+TEST_CASE("max_pool2d: rules") {
+  const OpCheck c(max_pool2d_op, Pool2dAttrs{});
+  c.fails("R1", {{5, 5}}, "x f32[5,5] must have rank 4 and a floating dtype");
+  c.fails("R1", {{{1, 1, 5, 5}, {}, DType::i32}}, "x i32[1,1,5,5]");
+  c.fails("R2", {{1, 2, 5, 5}}, Pool2dAttrs{.kernel = {2, 2}, .pad = {0, 2}},
+          "0 <= 2 pad <= kernel, but they are kernel 2x2, stride 2x2, pad 0x2");
+  c.fails("R2", {{1, 2, 5, 5}}, Pool2dAttrs{.stride = {2, 0}}, "stride 2x0");
+  c.fails("R2", {{1, 2, 5, 5}}, Pool2dAttrs{.kernel = {6, 6}}, "x [1,2,5,5] has no window for kernel 6x6");
+  const OpCheck grad(max_pool2d_grad_op, Pool2dAttrs{}), pick(max_pool2d_pick_op, Pool2dAttrs{});
+  grad.fails("R3", {{1, 2, 5, 5}, {1, 2, 5, 5}}, "dy f32[1,2,5,5] must be f32[1,2,2,2], which x [1,2,5,5] pools to");
+  pick.fails("R4", {{1, 2, 5, 5}, {1, 2, 2, 2}}, "g f32[1,2,2,2] must be as x f32[1,2,5,5]");
 }

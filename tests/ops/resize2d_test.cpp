@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "golden_case.hpp"
+#include "op_check.hpp"
 
 using namespace g2face;
 using namespace g2face::testing;
@@ -29,10 +30,15 @@ TEST_CASE("nearest_index: recorded tables") {
   }
 }
 
-TEST_CASE("resize2d_nearest: refusals") {
-  Graph g;
-  CHECK_THROWS_WITH_AS(resize2d_nearest(g.input({DType::f32, {3, 4}}, "flat"), {.height = 2, .width = 2}),
-                       "resize2d '': x [3,4] must have rank 4 (R1)", ShapeError);
-  CHECK_THROWS_WITH_AS(resize2d_nearest(g.input({DType::f32, {1, 1, 3, 4}}, "x"), {.height = 2}),
-                       "resize2d '': the size must be positive, but it is 2x0 (R2)", ShapeError);
+TEST_CASE("resize2d_nearest: forward and gradients") {
+  const OpCheck c(resize2d_op);
+  c.ok({{2, 3, 5, 7}}, Resize2dAttrs{.height = 3, .width = 4});
+  c.ok({{1, 16, 4, 4}}, Resize2dAttrs{.height = 8, .width = 9});
+  c.ok({{1, 2, 3, 3}}, Resize2dAttrs{.height = 3, .width = 3});
+}
+
+TEST_CASE("resize2d_nearest: rules") {
+  const OpCheck c(resize2d_op, Resize2dAttrs{.height = 2, .width = 2});
+  c.fails("R1", {{3, 4}}, "x [3,4] must have rank 4");
+  c.fails("R2", {{1, 1, 3, 4}}, Resize2dAttrs{.height = 2}, "the size must be positive, but it is 2x0");
 }
