@@ -1,0 +1,28 @@
+#pragma once
+// Which builder of the library computes an operator case.
+
+#include <string_view>
+
+#include "case_builder.hpp"
+
+namespace g2face::golden {
+
+struct OpAdapter {
+  std::string_view op;  // the attribute `op`, or its beginning if `prefix`
+  char family;          // whose limits apply
+  Outputs (*build)(CaseBuilder&);
+  bool prefix = false;
+  bool exact = false;  // results are the same numbers, not near ones
+};
+
+/// Null if nothing of that name exists.
+const OpAdapter* find_adapter(std::string_view op);
+
+/// Families that are announced and have no adapters yet; `family` is the one in the metadata of a file.
+bool is_expected_later(std::string_view family);
+
+/// The table, in two files: what generates images, and what looks at them.
+std::span<const OpAdapter> generating_adapters();
+std::span<const OpAdapter> analysing_adapters();
+
+}  // namespace g2face::golden

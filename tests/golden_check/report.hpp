@@ -1,0 +1,58 @@
+#pragma once
+// What was checked and how it went.
+
+#include <cstddef>
+#include <iosfwd>
+#include <string>
+#include <vector>
+
+namespace g2face::golden {
+
+/// One comparison. NaN errors fail.
+struct Finding {
+  std::string tensor;
+  double error = 0;
+  double limit = 0;
+  bool ok() const { return error <= limit; }
+};
+
+enum class Status { passed, failed, not_yet };
+
+/// A case and its comparisons. `message` says why a case failed without a comparison, or what it waits for.
+struct CaseResult {
+  std::string name;
+  std::vector<Finding> findings;
+  std::string message;
+  bool waits = false;  // for a part of the library that is announced but does not exist yet
+  double seconds = 0;
+
+  Status status() const;
+  /// The comparison that is nearest to its limit or farthest above it; null if there is none.
+  const Finding* worst() const;
+};
+
+CaseResult failed(std::string name, std::string message);
+CaseResult not_yet(std::string name, std::string message);
+
+class Report {
+ public:
+  enum class Style { lines, verbose, json };
+  Report(Style style, std::ostream& out) : style_(style), out_(out) {}
+
+  /// Counts the case and, unless the style is json, prints it.
+  void add(CaseResult result);
+  /// The closing line, or the whole report as JSON.
+  void close();
+
+  std::size_t passed() const { return count_[0]; }
+  std::size_t failed() const { return count_[1]; }
+  std::size_t not_yet() const { return count_[2]; }
+
+ private:
+  Style style_;
+  std::ostream& out_;
+  std::size_t count_[3] = {0, 0, 0};
+  std::vector<CaseResult> cases_;
+};
+
+}  // namespace g2face::golden

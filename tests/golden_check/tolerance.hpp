@@ -1,0 +1,49 @@
+#pragma once
+// How far a result may be from its recorded value.
+
+#include <cstdint>
+#include <string>
+
+#include "g2face/plan/plan.hpp"
+
+namespace g2face::golden {
+
+/// The arithmetic under test.
+struct Arithmetic {
+  Device device = Device::cpu();
+  Precision precision = Precision::strict;
+  int threads = 0;
+
+  bool in_double() const { return device.kind == Device::Kind::reference; }
+  /// Convolutions and matrix products that round their inputs to 16 bit.
+  bool rough() const { return !in_double() && precision == Precision::bf16; }
+};
+
+enum class Result : std::uint8_t { output, gradient, second_order, r1_gradient };
+
+/// What a limit for an operator case depends on.
+struct OpResult {
+  char family = 0;  // 'a' .. 'p'
+  Result result = Result::output;
+  std::string name;  // of the input or parameter, without kind: "convs.1.conv1.1.bias"
+  std::string op;
+  std::int64_t batch = 0;  // extent 0 of the first input
+};
+
+/// The limit of the relative L2 error in README section 4 of the golden files. On the reference device, whose only
+/// errors are the rounding of the recorded numbers, 1e-6; with 16-bit products 1e-2 for outputs and 5e-2 for gradients.
+double op_limit(const OpResult& r, const Arithmetic& arithmetic);
+
+/// Largest gradient that is zero in exact arithmetic, relative to the largest one of the weight it belongs to.
+inline constexpr double zero_gradient_limit = 1e-5;
+
+/// Limits for whole networks, section 10 of their README.
+struct NetworkLimits {
+  double output = 5e-6;       // relative L2 error of outputs
+  double stage = 1e-5;        // of samples and statistics of stages
+  double logit = 5e-5;        // largest absolute error of the extractor's logits
+  double grey_levels = 1e-4;  // share of saved 8-bit values that may differ, by one
+};
+NetworkLimits network_limits(const Arithmetic& arithmetic);
+
+}  // namespace g2face::golden
