@@ -13,14 +13,16 @@ namespace g2face::golden {
 /// A result of an adapter: a value of the graph, or numbers that need no graph. `expected` replaces the recorded
 /// tensor where that depends on the platform it was made on.
 struct Output {
-  Value value = {};
-  Tensor tensor = {};
-  Tensor expected = {};
+  Output() = default;
+  Output(Value v) : value(v) {}  // NOLINT(google-explicit-constructor): adapters return lists of values
+
+  Value value;
+  Tensor tensor, expected;
 };
 /// Results by the name of the recorded output. The name "" stands for the only output that is recorded.
 using Outputs = std::map<std::string, Output>;
 
-inline Outputs only(Value value) { return {{"", Output{value, {}, {}}}}; }
+inline Outputs only(Value value) { return {{"", value}}; }
 
 class CaseBuilder {
  public:

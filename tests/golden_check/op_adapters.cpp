@@ -88,7 +88,7 @@ Outputs fusion_case(CaseBuilder& c) {
     added = c.input("hiding_b");
   }
   const Value mask = fusion_mask(c.scope(), seen, c.integer("channels"));
-  return {{"mask", {mask, {}, {}}}, {"y", {blend(mask, generated, original, added), {}, {}}}};
+  return {{"mask", mask}, {"y", blend(mask, generated, original, added)}};
 }
 
 Outputs pyramid_layer_case(CaseBuilder& c) {
