@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "g2face/fill.hpp"
+#include "g2face/models/reference_fill.hpp"
 
 namespace g2face::golden {
 namespace {

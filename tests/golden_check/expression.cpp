@@ -6,7 +6,8 @@
 #include <optional>
 #include <vector>
 
-#include "g2face/fill.hpp"
+#include "g2face/models/reference_fill.hpp"
+#include "images.hpp"
 
 namespace g2face::golden {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <set>
 
-#include "g2face/fill.hpp"
+#include "g2face/models/reference_fill.hpp"
 
 namespace g2face::golden {
 namespace {
@@ -13,6 +13,8 @@ using nlohmann::json;
 constexpr std::string_view kinds[] = {"input.",       "param.",    "output.",      "cotangent.", "grad.",
                                       "cotangent2.",  "gradgrad.", "state_after.", "r1grad.",    "digest.",
                                       "sample."};
+
+constexpr std::int64_t max_elements = std::int64_t{1} << 28;
 
 bool has_known_kind(std::string_view tensor) {
   return std::any_of(std::begin(kinds), std::end(kinds), [&](std::string_view k) { return tensor.starts_with(k); });
@@ -87,18 +89,29 @@ bool OpCase::has(const std::string& tensor) const {
 
 Tensor OpCase::get(const std::string& tensor) const {
   const std::string full = name_ + "/" + tensor;
-  const json* entry = fill_entry(tensor);
   if (file_->tensors().contains(full)) return file_->tensors().at(full);
+  const json* entry = fill_entry(tensor);
   check<FormatError>(entry != nullptr, "there is no tensor '", full, "', and no fill entry for it");
+  return make(tensor, *entry);
+}
+
+std::optional<Tensor> OpCase::made(const std::string& tensor) const {
+  const json* entry = fill_entry(tensor);
+  if (!entry || !file_->tensors().contains(name_ + "/" + tensor)) return std::nullopt;
+  return make(tensor, *entry);
+}
+
+Tensor OpCase::make(const std::string& tensor, const json& entry) const {
   const std::string where = str(name_, "/attr: fill entry '", tensor, "'");
-  check<FormatError>(entry->is_object() && entry->contains("shape"), where, ": has no 'shape'");
-  std::string fill_name = full;
-  if (const auto it = entry->find("name"); it != entry->end()) {
+  check<FormatError>(entry.is_object() && entry.contains("shape"), where, ": has no 'shape'");
+  std::string fill_name = name_ + "/" + tensor;
+  if (const auto it = entry.find("name"); it != entry.end()) {
     check<FormatError>(it->is_string(), where, ": 'name' is no string");
     fill_name = it->get<std::string>();
   }
-  const Shape shape = shape_of(entry->at("shape"), where);
-  return fill(fill_name, shape, number_of(*entry, "scale", 1, where), number_of(*entry, "offset", 0, where));
+  const Shape shape = shape_of(entry.at("shape"), where);
+  check<FormatError>(shape.numel() <= max_elements, where, ": shape ", shape, " is too large");
+  return fill(fill_name, shape, number_of(entry, "scale", 1, where), number_of(entry, "offset", 0, where));
 }
 
 Tensor OpCase::borrowed(const std::string& tensor) const {

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,6 +36,8 @@ class OpCase {
   bool has(const std::string& tensor) const;
   /// Throws FormatError if there is none, or its fill entry is malformed or disagrees with stored data.
   Tensor get(const std::string& tensor) const;
+  /// What the fill rule gives for a tensor that is also stored; nothing if it is not both.
+  std::optional<Tensor> made(const std::string& tensor) const;
   /// The parameter that another case of the file lends to this one; an empty tensor if there is none. A case that an
   /// attribute mentions by name comes first, then cases of the same op.
   Tensor borrowed(const std::string& tensor) const;
@@ -43,6 +46,7 @@ class OpCase {
 
  private:
   const nlohmann::json* fill_entry(const std::string& tensor) const;
+  Tensor make(const std::string& tensor, const nlohmann::json& entry) const;
 
   const OpFile* file_;
   std::string name_, op_;

@@ -1,0 +1,123 @@
+// golden_check: compares the library with recorded results of the reference implementation.
+
+#include <charconv>
+#include <cstring>
+#include <iostream>
+
+#include "op_file.hpp"
+#include "suite.hpp"
+
+namespace {
+
+using namespace g2face;
+using namespace g2face::golden;
+
+constexpr const char* usage = R"(usage: golden_check PATH... [options]
+PATH is a golden folder (with ops/, nets/, images/ and perhaps manifests/), one of its folders, or a file.
+  --device reference|cpu        where to compute (default cpu)
+  --precision strict|fast|bf16  arithmetic of the cpu (default strict)
+  --threads N                   threads of a computation (default: all)
+  --jobs N                      operator cases at once (default 1)
+  --manifests DIR, --images DIR in place of the folders beside the golden files
+  --only PATTERN                cases whose name contains PATTERN; * stands for any text
+  --no-stages                   leave out the inner stages of networks
+  --verbose                     a line for each tensor
+  --json                        the report as JSON
+Exit code: 0 if nothing failed, 1 if something did, 2 for wrong usage, 3 if there was nothing to check.
+)";
+
+struct UsageError : Error {
+  using Error::Error;
+};
+
+int integer(const std::string& option, const std::string& text) {
+  int v = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), v);
+  check<UsageError>(error == std::errc() && end == text.data() + text.size() && v >= 1 && v <= 1024, option, ": '",
+                    text, "' is no number from 1 to 1024");
+  return v;
+}
+
+Precision precision(const std::string& text) {
+  if (text == "strict") return Precision::strict;
+  if (text == "fast") return Precision::fast;
+  check<UsageError>(text == "bf16", "--precision: '", text, "' is none of strict, fast, bf16");
+  return Precision::bf16;
+}
+
+struct CommandLine {
+  std::vector<std::filesystem::path> paths;
+  SuiteOptions options;
+  Report::Style style = Report::Style::lines;
+  bool help = false;
+};
+
+CommandLine parse(const std::vector<std::string>& arguments) {
+  CommandLine line;
+  SuiteOptions& o = line.options;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& a = arguments[i];
+    const auto value = [&] {
+      check<UsageError>(i + 1 < arguments.size(), a, ": needs a value");
+      return arguments[++i];
+    };
+    if (a == "--help" || a == "-h")
+      line.help = true;
+    else if (a == "--device")
+      o.arithmetic.device = Device::parse(value());
+    else if (a == "--precision")
+      o.arithmetic.precision = precision(value());
+    else if (a == "--threads")
+      o.arithmetic.threads = integer(a, value());
+    else if (a == "--jobs")
+      o.jobs = integer(a, value());
+    else if (a == "--manifests")
+      o.manifests = value();
+    else if (a == "--images")
+      o.images = value();
+    else if (a == "--only")
+      o.only = value();
+    else if (a == "--no-stages")
+      o.stages = false;
+    else if (a == "--verbose")
+      line.style = Report::Style::verbose;
+    else if (a == "--json")
+      line.style = Report::Style::json;
+    else {
+      check<UsageError>(!a.starts_with("-"), a, ": unknown option");
+      line.paths.emplace_back(a);
+    }
+  }
+  check<UsageError>(line.help || !line.paths.empty(), "no PATH was given");
+  return line;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    const CommandLine line = parse({argv + 1, argv + argc});
+    if (line.help) {
+      std::cout << usage;
+      return 0;
+    }
+    Report report(line.style, std::cout);
+    for (const std::filesystem::path& path : line.paths) check_path(path, line.options, report);
+    report.close();
+    if (report.failed() > 0) return 1;
+    if (report.passed() == 0 && report.not_yet() == 0) {
+      std::cerr << "golden_check: error: no case matches '" << line.options.only << "'\n";
+      return 3;
+    }
+    return 0;
+  } catch (const UsageError& e) {
+    std::cerr << "golden_check: error: " << e.what() << "; see --help\n";
+    return 2;
+  } catch (const DeviceError& e) {
+    std::cerr << "golden_check: error: " << e.what() << '\n';
+    return 2;
+  } catch (const std::exception& e) {
+    std::cerr << "golden_check: error: " << e.what() << '\n';
+    return 3;
+  }
+}
