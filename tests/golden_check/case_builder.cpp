@@ -34,7 +34,7 @@ Value CaseBuilder::only_input() {
 }
 
 std::int64_t CaseBuilder::param_extent(const std::string& key, int axis) const {
-  const Shape shape = case_.get("param." + key).shape();
+  const Shape shape = case_.shape("param." + key);
   check<FormatError>(axis < shape.rank(), "param.", key, " has shape ", shape, ", which has no axis ", axis);
   return shape[axis];
 }
@@ -84,8 +84,8 @@ std::vector<std::int64_t> CaseBuilder::integers(const char* key, std::size_t cou
 
 void CaseBuilder::require(const char* key, double value) const {
   if (!case_.attr().contains(key)) return;
-  check<FormatError>(std::abs(number(key) - value) <= 1e-12 * std::abs(value), "attribute '", key, "' is ",
-                     number(key), ", but the library knows only ", value);
+  check<FormatError>(std::abs(number(key) - value) <= 1e-12 * std::abs(value), "attribute '", key, "' is ", number(key),
+                     ", but the library knows only ", value);
 }
 
 }  // namespace g2face::golden

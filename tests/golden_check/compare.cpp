@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "g2face/models/reference_fill.hpp"
+#include "g2face/fill.hpp"
 
 namespace g2face::golden {
 namespace {
@@ -60,9 +60,7 @@ double share_of_differences(const std::vector<double>& got, const std::vector<do
   return static_cast<double>(n) / static_cast<double>(got.size());
 }
 
-bool same_shape(const Shape& got, const Shape& want) {
-  return got == want || (got.numel() == 1 && want.numel() == 1);
-}
+bool same_shape(const Shape& got, const Shape& want) { return got == want || (got.numel() == 1 && want.numel() == 1); }
 
 std::vector<double> digest(const std::vector<double>& t) {
   double square = 0, sum = 0;
@@ -89,20 +87,12 @@ std::vector<double> even_sample(const std::vector<double>& t) {
   return s;
 }
 
-std::vector<std::int64_t> scattered_positions(std::int64_t n, std::int64_t count) {
-  std::vector<std::int64_t> p(static_cast<std::size_t>(std::min(n, count)));
-  for (std::uint64_t i = 0; i < p.size(); ++i)
-    p[i] = n <= count
-               ? static_cast<std::int64_t>(i)
-               : static_cast<std::int64_t>((i * 0x9E3779B1ull + 0x7F4A7C15ull) % static_cast<std::uint64_t>(n));
-  return p;
-}
-
-std::vector<double> scattered_sample(const std::vector<double>& t, std::int64_t count, bool padded) {
+std::vector<double> scattered_sample(const std::vector<double>& t, std::int64_t count) {
   std::vector<double> s;
-  for (std::int64_t p : scattered_positions(static_cast<std::int64_t>(t.size()), count))
-    s.push_back(t[static_cast<std::size_t>(p)]);
-  if (padded) s.resize(static_cast<std::size_t>(count), 0.0);
+  const auto n = static_cast<std::int64_t>(t.size());
+  for (std::int64_t i = 0; i < std::min(n, count); ++i)
+    s.push_back(t[static_cast<std::size_t>(sample_position(i, n, count))]);
+  s.resize(static_cast<std::size_t>(count), 0.0);
   return s;
 }
 

@@ -29,10 +29,8 @@ std::vector<double> digest(const std::vector<double>& t);
 /// Elements floor(k n / S) for k = 0 .. S-1, S = min(64, n).
 std::vector<double> even_sample(const std::vector<double>& t);
 
-/// Flat positions (i * 0x9E3779B1 + 0x7F4A7C15) mod 2^64 mod n for i < count; 0 .. n-1 if n <= count.
-std::vector<std::int64_t> scattered_positions(std::int64_t n, std::int64_t count);
-/// The elements at those positions, followed by zeros up to `count` if there are fewer and `padded` is set.
-std::vector<double> scattered_sample(const std::vector<double>& t, std::int64_t count, bool padded);
+/// The elements at the sample_position() of 0 .. count - 1, zeros where there are no more.
+std::vector<double> scattered_sample(const std::vector<double>& t, std::int64_t count);
 
 /// Mean, standard deviation (divisor n), L2 norm, minimum, maximum.
 std::array<double, 5> statistics(const std::vector<double>& t);

@@ -6,8 +6,7 @@
 #include <optional>
 #include <vector>
 
-#include "g2face/models/reference_fill.hpp"
-#include "images.hpp"
+#include "g2face/fill.hpp"
 
 namespace g2face::golden {
 namespace {
@@ -124,8 +123,8 @@ class Parser {
 
  private:
   [[noreturn]] void fail(std::string_view wanted) const {
-    throw ExpressionError(str("in '", text_, "': expected ", wanted, " at '", text_.substr(std::min(at_, text_.size())),
-                              "'"));
+    throw ExpressionError(
+        str("in '", text_, "': expected ", wanted, " at '", text_.substr(std::min(at_, text_.size())), "'"));
   }
   void skip_space() {
     while (at_ < text_.size() && std::isspace(static_cast<unsigned char>(text_[at_]))) ++at_;
@@ -318,9 +317,8 @@ class Parser {
       const std::int64_t from = text_.substr(at_, 1) == ":" ? 0 : integer();
       expect(":");
       skip_space();
-      const std::int64_t to = std::isdigit(static_cast<unsigned char>(at_ < text_.size() ? text_[at_] : ' '))
-                                  ? integer()
-                                  : extent;
+      const std::int64_t to =
+          std::isdigit(static_cast<unsigned char>(at_ < text_.size() ? text_[at_] : ' ')) ? integer() : extent;
       if (from > to || to > extent) fail(str("a range inside 0:", extent, " before this,"));
       begin.push_back(from);
       size.push_back(to - from);

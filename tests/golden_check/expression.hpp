@@ -28,10 +28,10 @@ struct ExpressionError : Error {
 
 /// What an expression may refer to.
 struct Surroundings {
-  std::function<Tensor()> real_image;         // f32 [1,3,H,W], -1..1
+  std::function<Tensor()> real_image;           // f32 [1,3,H,W], -1..1
   std::map<std::string, std::int64_t> symbols;  // extents by name
-  std::map<std::string, std::string> words;   // text for `<word>` in names
-  Shape shape;                                // of `all zero`
+  std::map<std::string, std::string> words;     // text for `<word>` in names
+  Shape shape;                                  // of `all zero`
   bool has_shape = false;
 };
 

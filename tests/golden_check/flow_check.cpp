@@ -27,7 +27,7 @@ constexpr double metric_limit = 1e-5;
 class Runner {
  public:
   Runner(const std::string& network, const NetworkFolders& folders, const Arithmetic& arithmetic)
-      : weights_(Weights::make(folders, network)), n_(network), arithmetic_(arithmetic) {}
+      : weights_(Weights::make(folders.manifests, network)), n_(network), arithmetic_(arithmetic) {}
 
   /// Inputs by the names that the network's adapter asks for.
   Tensor operator()(const InputSource& source) {
@@ -109,7 +109,8 @@ class Flow {
     extract();
     recover(image);
     compare_pictures(image);
-    for (const auto& [name, unused] : recorded_) check<FormatError>(done_.contains(name), "nothing was computed for ", name);
+    for (const auto& [name, unused] : recorded_)
+      check<FormatError>(done_.contains(name), "nothing was computed for ", name);
     return std::move(findings_);
   }
 
@@ -197,7 +198,8 @@ class Flow {
     Runner extractor = network("hiding_extractor");
     const Tensor logits = extractor({{"image", image_anon_}});
     near("logits", logits);
-    findings_.push_back({"logits (largest)", max_abs_difference(doubles(logits), doubles(want("logits"))), limits_.logit});
+    findings_.push_back(
+        {"logits (largest)", max_abs_difference(doubles(logits), doubles(want("logits"))), limits_.logit});
     same("extracted_bits", compute(logits, arithmetic_, [](Value x) { return round(sigmoid(x)); }),
          arithmetic_.rough() ? 1e-2 : 0);
     const Tensor extracted = want("extracted_bits");
@@ -230,8 +232,7 @@ class Flow {
     const Tensor geometry = compute(coefficients, arithmetic_, [](Value x) { return select_geometry(x); });
     const Tensor styles = (*styles_)({{"id", identity}, {"shape", geometry}});
     const auto& bands = styles_->config().style_bands;
-    near(name, compute(styles, arithmetic_,
-                       [&](Value x) { return gather(x, 1, {0, bands[0], bands[0] + bands[1]}); }));
+    near(name, compute(styles, arithmetic_, [&](Value x) { return gather(x, 1, {0, bands[0], bands[0] + bands[1]}); }));
     return styles;
   }
 
@@ -252,8 +253,8 @@ class Flow {
   }
   void compare_picture(const std::string& name, const Tensor& got) {
     same(name, got, limits_.grey_levels);
-    findings_.push_back({name + " (levels)", max_abs_difference(doubles(got), doubles(want(name))),
-                         arithmetic_.rough() ? 8.0 : 1.0});
+    findings_.push_back(
+        {name + " (levels)", max_abs_difference(doubles(got), doubles(want(name))), arithmetic_.rough() ? 8.0 : 1.0});
   }
 
   Parameters recorded_;

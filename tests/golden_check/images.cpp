@@ -3,26 +3,8 @@
 #include <algorithm>
 
 #include "compare.hpp"
-#include "g2face/models/reference_fill.hpp"
 
 namespace g2face::golden {
-
-Tensor make_image(std::string_view name, std::int64_t count) {
-  constexpr std::int64_t size = 256, block = 8, coarse = size / block;
-  const Tensor lo = fill(str(name, "/lo"), {count, 3, coarse, coarse});
-  const Tensor hi = fill(str(name, "/hi"), {count, 3, size, size});
-  Tensor image(hi.type());
-  const auto low = lo.as<float>(), high = hi.as<float>();
-  const auto out = image.mutable_as<float>();
-  for (std::int64_t i = 0; i < image.numel(); ++i) {
-    const std::int64_t x = i % size, y = i / size % size, plane = i / (size * size);
-    // volatile keeps the compiler from fusing product and sum, which would round once less.
-    const volatile double a = 0.6 * low[static_cast<std::size_t>((plane * coarse + y / block) * coarse + x / block)];
-    const volatile double b = 0.3 * high[static_cast<std::size_t>(i)];
-    out[static_cast<std::size_t>(i)] = static_cast<float>(a + b);
-  }
-  return image;
-}
 
 Tensor image_of_bytes(const Tensor& bytes) {
   const Shape& s = bytes.shape();

@@ -20,6 +20,7 @@ PATH is a golden folder (with ops/, nets/, images/ and perhaps manifests/), one 
   --jobs N                      operator cases at once (default 1)
   --manifests DIR, --images DIR in place of the folders beside the golden files
   --only PATTERN                cases whose name contains PATTERN; * stands for any text
+  --max-parameters N            leave out operator cases with more
   --no-stages                   leave out the inner stages of networks
   --verbose                     a line for each tensor
   --json                        the report as JSON
@@ -30,11 +31,11 @@ struct UsageError : Error {
   using Error::Error;
 };
 
-int integer(const std::string& option, const std::string& text) {
+int integer(const std::string& option, const std::string& text, int most = 1024) {
   int v = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), v);
-  check<UsageError>(error == std::errc() && end == text.data() + text.size() && v >= 1 && v <= 1024, option, ": '",
-                    text, "' is no number from 1 to 1024");
+  check<UsageError>(error == std::errc() && end == text.data() + text.size() && v >= 1 && v <= most, option, ": '",
+                    text, "' is no number from 1 to ", most);
   return v;
 }
 
@@ -71,6 +72,8 @@ CommandLine parse(const std::vector<std::string>& arguments) {
       o.arithmetic.threads = integer(a, value());
     else if (a == "--jobs")
       o.jobs = integer(a, value());
+    else if (a == "--max-parameters")
+      o.max_parameters = integer(a, value(), 1'000'000'000);
     else if (a == "--manifests")
       o.manifests = value();
     else if (a == "--images")

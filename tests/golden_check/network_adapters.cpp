@@ -76,10 +76,9 @@ void build_lpips(NetworkGraph& n, std::int64_t, const InputSource& source, Input
 }
 
 constexpr NetworkAdapter table[] = {
-    {"generator", build_generator},     {"discriminator", build_discriminator},
-    {"style_mlp", build_style_mlp},     {"map_2_id", build_map_2_id},
-    {"arcface_iresnet", build_arcface}, {"recon_resnet", build_recon},
-    {"lpips_vgg", build_lpips},         {"hiding_extractor", build_extractor, true},
+    {"generator", build_generator}, {"discriminator", build_discriminator},      {"style_mlp", build_style_mlp},
+    {"map_2_id", build_map_2_id},   {"arcface_iresnet", build_arcface},          {"recon_resnet", build_recon},
+    {"lpips_vgg", build_lpips},     {"hiding_extractor", build_extractor, true},
 };
 
 }  // namespace

@@ -38,7 +38,7 @@ class NetworkCase {
       return evaluate(file_.expression(case_, input), around);
     };
     adapter.build(n_, number, source, tensors_);
-    const std::string differences = disagreements(weights_.manifest, n_.name, n_.scope.declared());
+    const std::string differences = disagreements(weights_, n_.scope.declared());
     check<FormatError>(differences.empty(), differences);
     check_output(adapter.logits);
     if (options_.stages) check_stages();
@@ -82,7 +82,7 @@ class NetworkCase {
     if (has(name + ".sample")) {
       const std::vector<double> want = doubles(recorded(name + ".sample"));
       const auto count = static_cast<std::int64_t>(want.size());
-      found(name + ".sample", relative_l2(scattered_sample(got, count, true), want), limits_.output);
+      found(name + ".sample", relative_l2(scattered_sample(got, count), want), limits_.output);
     }
   }
 
@@ -113,8 +113,8 @@ class NetworkCase {
     const std::vector<double> want_statistics = doubles(statistics_table), want_samples = doubles(sample_table);
     for (std::size_t i = 0; i < stages.size(); ++i) {
       const Tensor t = executor.get(values[i]);
-      check<ShapeError>(t.shape() == stages[i].shape, "stage ", stages[i].name, " has shape ", t.shape(),
-                        ", expected ", stages[i].shape);
+      check<ShapeError>(t.shape() == stages[i].shape, "stage ", stages[i].name, " has shape ", t.shape(), ", expected ",
+                        stages[i].shape);
       const std::vector<double> got = doubles(t);
       const auto row = static_cast<std::int64_t>(i);
       found(stages[i].name + " stats",
@@ -122,7 +122,7 @@ class NetworkCase {
             limits_.stage);
       const std::vector<double> want = entry_of(want_samples, rows, row);
       found(stages[i].name + " sample",
-            relative_l2(scattered_sample(got, static_cast<std::int64_t>(want.size()), true), want), limits_.stage);
+            relative_l2(scattered_sample(got, static_cast<std::int64_t>(want.size())), want), limits_.stage);
     }
     for (std::size_t i = 0; i < terms.size(); ++i)
       found(terms[i], relative_l2(doubles(executor.get(values[stages.size() + i])), doubles(recorded(terms[i]))),
@@ -168,7 +168,7 @@ CaseResult timed(const std::string& name, const std::function<std::vector<Findin
 
 /// The recorded hash says whether the weights are right before any network runs with them.
 std::vector<Finding> check_weights(const Weights& w, const NetworkFolders& folders) {
-  const std::optional<Checksums> sums = checksums(folders.manifests, w.network, w.manifest, w.tensors);
+  const std::optional<Checksums> sums = checksums(folders.manifests, w);
   if (!sums) return {};
   check<FormatError>(sums->got == sums->want, "the weights have SHA-256 ", sums->got, ", expected ", sums->want);
   return {{"SHA-256 of weights", 0, 0}};
@@ -194,11 +194,10 @@ void check_network(const fs::path& path, const NetworkFolders& folders, const Ne
     report.add(timed(stem + "/" + c, [&] {
       std::vector<Finding> first;
       if (!weights) {
-        weights = Weights::make(folders, file.network);
+        weights = Weights::make(folders.manifests, file.network);
         first = check_weights(*weights, folders);
       }
-      std::vector<Finding> rest =
-          NetworkCase(file, c, *weights, options).run(*found.adapter, found.number, real);
+      std::vector<Finding> rest = NetworkCase(file, c, *weights, options).run(*found.adapter, found.number, real);
       rest.insert(rest.begin(), first.begin(), first.end());
       return rest;
     }));

@@ -7,14 +7,6 @@
 namespace g2face::golden {
 namespace fs = std::filesystem;
 
-Weights Weights::make(const NetworkFolders& folders, const std::string& network) {
-  Weights w;
-  w.network = network;
-  w.manifest = load_manifest(folders.manifests / (network + ".json"));
-  w.tensors = make_weights(w.manifest, network);
-  return w;
-}
-
 Tensor real_image(const NetworkFolders& folders, const fs::path& beside) {
   for (const fs::directory_entry& entry : fs::directory_iterator(beside)) {
     if (entry.path().extension() != ".json") continue;

@@ -12,16 +12,6 @@
 
 namespace g2face::golden {
 
-/// A network's manifest and the weights made by it.
-struct Weights {
-  std::string network;
-  std::vector<ManifestEntry> manifest;
-  Parameters tensors;
-
-  /// Throws FormatError.
-  static Weights make(const NetworkFolders& folders, const std::string& network);
-};
-
 /// What golden files call "the real image": the picture that the flow beside them names, or the only one of 256x256.
 /// Throws FormatError or ImageError.
 Tensor real_image(const NetworkFolders& folders, const std::filesystem::path& beside);

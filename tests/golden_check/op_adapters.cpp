@@ -108,9 +108,9 @@ Outputs equal_linear_case(CaseBuilder& c) {
                      "', expected null or fused_lrelu");
   check<FormatError>(version == "style" || version == "mlp", "attribute 'version' is '", version,
                      "', expected style or mlp");
-  return only(equal_linear(
-      c.scope(), c.only_input(), c.integer("out_dim"),
-      {.lr_mul = c.number("lr_mul"), .activation = !activation.empty(), .double_bias = version == "mlp"}));
+  return only(
+      equal_linear(c.scope(), c.only_input(), c.integer("out_dim"),
+                   {.lr_mul = c.number("lr_mul"), .activation = !activation.empty(), .double_bias = version == "mlp"}));
 }
 
 Outputs equal_conv_case(CaseBuilder& c) {

@@ -28,7 +28,8 @@ Outputs residual_block_case(CaseBuilder& c) {
 }
 
 Outputs minibatch_stddev_case(CaseBuilder& c) {
-  return only(minibatch_stddev(c.only_input(), {.group = c.integer("stddev_group"), .features = c.integer("stddev_feat")}));
+  return only(
+      minibatch_stddev(c.only_input(), {.group = c.integer("stddev_group"), .features = c.integer("stddev_feat")}));
 }
 
 Outputs discriminator_head_case(CaseBuilder& c) {
@@ -42,7 +43,8 @@ Outputs discriminator_case(CaseBuilder& c) {
   config.channels.clear();
   config.channels[config.resolution] = c.param_extent("convs.0.0.weight", 0);
   std::int64_t size = config.resolution / 2;
-  for (int i = 1; size >= 4; ++i, size /= 2) config.channels[size] = c.param_extent(str("convs.", i, ".skip.1.weight"), 0);
+  for (int i = 1; size >= 4; ++i, size /= 2)
+    config.channels[size] = c.param_extent(str("convs.", i, ".skip.1.weight"), 0);
   return only(discriminator(c.scope(), c.only_input(), config));
 }
 
@@ -74,8 +76,8 @@ Outputs basic_block_case(CaseBuilder& c) {
 
 Outputs max_pool_case(CaseBuilder& c) {
   const auto kernel = c.integers("kernel_size", 2), stride = c.integers("stride", 2), pad = c.integers("padding", 2);
-  return only(max_pool2d(c.only_input(),
-                         {.kernel = {kernel[0], kernel[1]}, .stride = {stride[0], stride[1]}, .pad = {pad[0], pad[1]}}));
+  return only(max_pool2d(
+      c.only_input(), {.kernel = {kernel[0], kernel[1]}, .stride = {stride[0], stride[1]}, .pad = {pad[0], pad[1]}}));
 }
 
 Outputs nearest_resize_case(CaseBuilder& c) {
@@ -97,9 +99,7 @@ Outputs nearest_table_case(CaseBuilder& c) {
   return outputs;
 }
 
-Outputs average_pool_case(CaseBuilder& c) {
-  return only(mean(c.only_input(), {.axes = {2, 3}, .keep_dims = true}));
-}
+Outputs average_pool_case(CaseBuilder& c) { return only(mean(c.only_input(), {.axes = {2, 3}, .keep_dims = true})); }
 
 Outputs arcface_tail_case(CaseBuilder& c) {
   c.require("bn_eps", 1e-5);

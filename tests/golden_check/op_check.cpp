@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "compare.hpp"
-#include "g2face/models/reference_fill.hpp"
+#include "g2face/fill.hpp"
 #include "g2face/graph/gradients.hpp"
 #include "g2face/ops.hpp"
 #include "g2face/plan/executor.hpp"
@@ -42,15 +42,16 @@ class OpCheck {
       if (output.value) results.push_back({"output." + name, output.value, Result::output});
     for (const Update& u : builder_.scope().updates())
       if (case_.has("state_after." + u.name)) results.push_back({"state_after." + u.name, u.value, Result::output});
-    execute(results, true, "");
+    execute(results, true, results.size());
 
     std::vector<Wanted> derivatives = first_order();
     if (!derivatives.empty()) {
       append(derivatives, second_order());
       append(derivatives, penalty());
       // Outputs are computed again, in the form that leaves what gradients need.
+      const std::size_t fresh = derivatives.size();
       append(derivatives, results);
-      execute(derivatives, false, " (with gradients)");
+      execute(derivatives, false, fresh);
     }
     require_all_results();
     return std::move(findings_);
@@ -209,7 +210,8 @@ class OpCheck {
     return w;
   }
 
-  void execute(const std::vector<Wanted>& results, bool fold, const std::string& note) {
+  /// Results from number `again` on have been compared before, in another plan.
+  void execute(const std::vector<Wanted>& results, bool fold, std::size_t again) {
     if (results.empty()) return;
     std::vector<Value> values;
     for (const Wanted& w : results) values.push_back(w.value);
@@ -223,13 +225,14 @@ class OpCheck {
     for (const auto& [name, input] : extra_) executor.set(input.first, input.second);
     executor.run({.poison = true});
     std::map<std::string, double> sizes;
-    for (const Wanted& w : results) {
+    for (std::size_t i = 0; i < results.size(); ++i) {
+      const Wanted& w = results[i];
       const Tensor got = executor.get(w.value);
       sizes[w.name] = max_abs(doubles(got));
-      if (!is_zero(w.name)) compare(w.name, got, w.kind, note);
+      if (!is_zero(w.name)) compare(w.name, got, w.kind, i < again ? "" : " (with gradients)");
     }
     for (const Wanted& w : results)
-      if (is_zero(w.name)) compare_with_zero(w.name, sizes, note);
+      if (is_zero(w.name)) compare_with_zero(w.name, sizes);
   }
 
   bool is_zero(const std::string& name) const {
@@ -242,7 +245,7 @@ class OpCheck {
   }
 
   /// The yardstick is the weight of the same layer, or where that has no gradient here the largest of all.
-  void compare_with_zero(const std::string& name, const std::map<std::string, double>& sizes, const std::string& note) {
+  void compare_with_zero(const std::string& name, const std::map<std::string, double>& sizes) {
     double scale = 0;
     if (name.ends_with("bias"))
       if (const auto it = sizes.find(name.substr(0, name.size() - 4) + "weight"); it != sizes.end()) scale = it->second;
@@ -250,7 +253,7 @@ class OpCheck {
       for (const auto& [other, size] : sizes)
         if (other.starts_with(name.substr(0, name.find('.') + 1))) scale = std::max(scale, size);
     const double size = sizes.at(name);
-    findings_.push_back({name + note, size > 0 ? size / scale : size, zero_gradient_limit});
+    findings_.push_back({name, size > 0 ? size / scale : size, zero_gradient_limit});
     done_.push_back(name);
   }
 
@@ -282,7 +285,8 @@ class OpCheck {
   void compare_digest(const std::string& name, const std::vector<double>& got, Result kind, const std::string& note) {
     done_.push_back(name);
     const double most = limit(name, kind);
-    findings_.push_back({"digest." + name + note, relative_l2(digest(got), doubles(case_.get("digest." + name))), most});
+    findings_.push_back(
+        {"digest." + name + note, relative_l2(digest(got), doubles(case_.get("digest." + name))), most});
     if (case_.has("sample." + name))
       findings_.push_back(
           {"sample." + name + note, relative_l2(even_sample(got), doubles(case_.get("sample." + name))), most});
@@ -301,8 +305,7 @@ class OpCheck {
     for (const auto& [name, output] : outputs_) {
       check<FormatError>(case_.has("output." + name) || case_.has("digest.output." + name), "op '", case_.op(),
                          "' gives an output '", name, "', which the case does not record");
-      if (output.tensor)
-        compare_with("output." + name, output.tensor, case_.get("output." + name), Result::output, "");
+      if (output.tensor) compare_with("output." + name, output.tensor, case_.get("output." + name), Result::output, "");
     }
   }
 
@@ -332,6 +335,13 @@ class OpCheck {
 };
 
 }  // namespace
+
+std::int64_t parameter_count(const OpFile& file, const std::string& case_name) {
+  const OpCase golden(file, case_name);
+  std::int64_t n = 0;
+  for (const std::string& key : golden.names("param")) n += golden.shape("param." + key).numel();
+  return n;
+}
 
 CaseResult check_op_case(const OpFile& file, const std::string& case_name, const std::string& name,
                          const Arithmetic& arithmetic) {

@@ -11,4 +11,7 @@ namespace g2face::golden {
 CaseResult check_op_case(const OpFile& file, const std::string& case_name, const std::string& name,
                          const Arithmetic& arithmetic);
 
+/// How many numbers the parameters of a case have. Throws FormatError.
+std::int64_t parameter_count(const OpFile& file, const std::string& case_name);
+
 }  // namespace g2face::golden

@@ -3,16 +3,15 @@
 #include <algorithm>
 #include <set>
 
-#include "g2face/models/reference_fill.hpp"
+#include "g2face/fill.hpp"
 
 namespace g2face::golden {
 namespace {
 
 using nlohmann::json;
 
-constexpr std::string_view kinds[] = {"input.",       "param.",    "output.",      "cotangent.", "grad.",
-                                      "cotangent2.",  "gradgrad.", "state_after.", "r1grad.",    "digest.",
-                                      "sample."};
+constexpr std::string_view kinds[] = {"input.",    "param.",       "output.", "cotangent.", "grad.",  "cotangent2.",
+                                      "gradgrad.", "state_after.", "r1grad.", "digest.",    "sample."};
 
 constexpr std::int64_t max_elements = std::int64_t{1} << 28;
 
@@ -95,22 +94,36 @@ Tensor OpCase::get(const std::string& tensor) const {
   return make(tensor, *entry);
 }
 
+Shape OpCase::shape(const std::string& tensor) const {
+  const std::string full = name_ + "/" + tensor;
+  if (file_->tensors().contains(full)) return file_->tensors().at(full).shape();
+  const json* entry = fill_entry(tensor);
+  check<FormatError>(entry != nullptr, "there is no tensor '", full, "', and no fill entry for it");
+  return fill_shape(tensor, *entry);
+}
+
 std::optional<Tensor> OpCase::made(const std::string& tensor) const {
   const json* entry = fill_entry(tensor);
   if (!entry || !file_->tensors().contains(name_ + "/" + tensor)) return std::nullopt;
   return make(tensor, *entry);
 }
 
-Tensor OpCase::make(const std::string& tensor, const json& entry) const {
+Shape OpCase::fill_shape(const std::string& tensor, const json& entry) const {
   const std::string where = str(name_, "/attr: fill entry '", tensor, "'");
   check<FormatError>(entry.is_object() && entry.contains("shape"), where, ": has no 'shape'");
+  const Shape shape = shape_of(entry.at("shape"), where);
+  check<FormatError>(shape.numel() <= max_elements, where, ": shape ", shape, " is too large");
+  return shape;
+}
+
+Tensor OpCase::make(const std::string& tensor, const json& entry) const {
+  const std::string where = str(name_, "/attr: fill entry '", tensor, "'");
   std::string fill_name = name_ + "/" + tensor;
   if (const auto it = entry.find("name"); it != entry.end()) {
     check<FormatError>(it->is_string(), where, ": 'name' is no string");
     fill_name = it->get<std::string>();
   }
-  const Shape shape = shape_of(entry.at("shape"), where);
-  check<FormatError>(shape.numel() <= max_elements, where, ": shape ", shape, " is too large");
+  const Shape shape = fill_shape(tensor, entry);
   return fill(fill_name, shape, number_of(entry, "scale", 1, where), number_of(entry, "offset", 0, where));
 }
 
@@ -122,7 +135,8 @@ Tensor OpCase::borrowed(const std::string& tensor) const {
   for (const std::string& other : file_->cases())
     if (other != name_ && OpCase(*file_, other).op() == op_) lenders.push_back(other);
   for (const std::string& other : lenders)
-    if (const std::string full = other + "/" + tensor; file_->tensors().contains(full)) return file_->tensors().at(full);
+    if (const std::string full = other + "/" + tensor; file_->tensors().contains(full))
+      return file_->tensors().at(full);
   return {};
 }
 

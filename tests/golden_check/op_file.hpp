@@ -36,6 +36,7 @@ class OpCase {
   bool has(const std::string& tensor) const;
   /// Throws FormatError if there is none, or its fill entry is malformed or disagrees with stored data.
   Tensor get(const std::string& tensor) const;
+  Shape shape(const std::string& tensor) const;
   /// What the fill rule gives for a tensor that is also stored; nothing if it is not both.
   std::optional<Tensor> made(const std::string& tensor) const;
   /// The parameter that another case of the file lends to this one; an empty tensor if there is none. A case that an
@@ -46,6 +47,7 @@ class OpCase {
 
  private:
   const nlohmann::json* fill_entry(const std::string& tensor) const;
+  Shape fill_shape(const std::string& tensor, const nlohmann::json& entry) const;
   Tensor make(const std::string& tensor, const nlohmann::json& entry) const;
 
   const OpFile* file_;

@@ -112,12 +112,13 @@ void Report::close() {
     nlohmann::json cases = nlohmann::json::array();
     for (const CaseResult& c : cases_) cases.push_back(as_json(c));
     const nlohmann::json all = {
-        {"cases", cases}, {"passed", passed()}, {"failed", failed()}, {"not_yet", not_yet()}};
+        {"cases", cases}, {"passed", passed()}, {"failed", failed()}, {"not_yet", not_yet()}, {"left_out", left_out_}};
     out_ << all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
     return;
   }
   out_ << passed() << " passed, " << failed() << " failed";
   if (not_yet() > 0) out_ << ", " << not_yet() << " not yet";
+  if (left_out_ > 0) out_ << ", " << left_out_ << " left out";
   out_ << '\n';
 }
 

@@ -41,6 +41,8 @@ class Report {
 
   /// Counts the case and, unless the style is json, prints it.
   void add(CaseResult result);
+  /// Counts a case that is not checked because the user said so.
+  void leave_out() { ++left_out_; }
   /// The closing line, or the whole report as JSON.
   void close();
 
@@ -52,6 +54,7 @@ class Report {
   Style style_;
   std::ostream& out_;
   std::size_t count_[3] = {0, 0, 0};
+  std::size_t left_out_ = 0;
   std::vector<CaseResult> cases_;
 };
 

@@ -23,6 +23,15 @@ bool is_for_networks(const fs::path& file) {
   }
 }
 
+bool is_too_large(const OpFile& file, const std::string& name, std::int64_t limit) {
+  if (limit == 0) return false;
+  try {
+    return parameter_count(file, name) > limit;
+  } catch (const Error&) {
+    return false;  // reported when the case is checked
+  }
+}
+
 void check_op_file(const fs::path& path, const SuiteOptions& options, Report& report) {
   const std::string stem = path.stem().string();
   std::optional<OpFile> file;
@@ -36,8 +45,13 @@ void check_op_file(const fs::path& path, const SuiteOptions& options, Report& re
     if (!file) return;
   }
   std::vector<std::string> cases;
-  for (const std::string& c : file->cases())
-    if (matches(stem + "/" + c, options.only)) cases.push_back(c);
+  for (const std::string& c : file->cases()) {
+    if (!matches(stem + "/" + c, options.only)) continue;
+    if (is_too_large(*file, c, options.max_parameters))
+      report.leave_out();
+    else
+      cases.push_back(c);
+  }
 
   std::vector<std::optional<CaseResult>> results(cases.size());
   std::atomic<std::size_t> next = 0;
@@ -101,9 +115,9 @@ void check_path(const fs::path& path, const SuiteOptions& options, Report& repor
   check<FormatError>(fs::exists(path), path.string(), ": does not exist");
   const bool is_folder = fs::is_directory(path);
   const bool has_parts = is_folder && (fs::is_directory(path / "ops") || fs::is_directory(path / "nets"));
-  const fs::path root = has_parts                ? path
-                        : is_folder              ? fs::absolute(path / ".").lexically_normal().parent_path().parent_path()
-                                                 : fs::absolute(path).parent_path().parent_path();
+  const fs::path root = has_parts   ? path
+                        : is_folder ? fs::absolute(path / ".").lexically_normal().parent_path().parent_path()
+                                    : fs::absolute(path).parent_path().parent_path();
   const fs::path own = G2FACE_GOLDEN_DIR;
   NetworkFolders folders;
   folders.manifests = options.manifests.value_or(first_existing({root / "manifests", own / "manifests"}));

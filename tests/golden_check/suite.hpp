@@ -18,6 +18,8 @@ struct SuiteOptions {
   std::string only;    // a case is checked if its name contains this; '*' stands for any text
   bool stages = true;  // compare inner stages of networks too
   int jobs = 1;        // operator cases that run at once
+  /// Operator cases with more parameters are left out: some are too much work for the reference device. 0: none.
+  std::int64_t max_parameters = 0;
 };
 
 /// `path` is a golden folder (ops/, nets/, images/ and perhaps manifests/ side by side), a folder of golden files, or

@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -10,32 +11,24 @@
 
 namespace g2face::golden {
 
-struct ManifestEntry {
-  std::string name;
-  Type type;
-  std::string fill_name;  // empty: `values`
-  double scale = 0, offset = 0;
-  std::vector<double> values;
-  std::string alias_of;  // another entry that this one shares its tensor with
+struct Weights {
+  std::string network;
+  std::vector<std::string> names;  // in the order of the manifest, without the network
+  Parameters tensors;              // by "<network>/<name>"
+
+  /// By the manifest NETWORK.json of the folder. Throws CheckpointError.
+  static Weights make(const std::filesystem::path& manifests, const std::string& network);
 };
 
-/// Throws FormatError naming file, entry and field.
-std::vector<ManifestEntry> load_manifest(const std::filesystem::path& file);
-
-/// The tensors, by "<network>/<entry>".
-Parameters make_weights(const std::vector<ManifestEntry>& manifest, const std::string& network);
-
-/// SHA-256 of all tensors in the order of the manifest, and the recorded one: the entry of that network in
-/// checksums.json of the folder. Nothing if there is none.
+/// SHA-256 of all tensors in the order of the manifest, and the one that checksums.json of the folder records. Nothing
+/// if it records none.
 struct Checksums {
   std::string got, want;
 };
-std::optional<Checksums> checksums(const std::filesystem::path& manifests, const std::string& network,
-                                   const std::vector<ManifestEntry>& manifest, const Parameters& weights);
+std::optional<Checksums> checksums(const std::filesystem::path& manifests, const Weights& weights);
 
-/// One line that lists what a network declares and the manifest lacks, what the manifest has beside that (aliases
-/// aside), and what differs in type; empty if all is well.
-std::string disagreements(const std::vector<ManifestEntry>& manifest, const std::string& network,
-                          std::span<const Declared> declared);
+/// One line that lists what a network declares and the manifest lacks, what the manifest has beside that (second names
+/// of a tensor aside), and what differs in type; empty if all is well.
+std::string disagreements(const Weights& weights, std::span<const Declared> declared);
 
 }  // namespace g2face::golden
