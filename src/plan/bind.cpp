@@ -37,10 +37,11 @@ void bind(const LaidOut& laid_out, PlanData& plan) {
   for (int n = 0; n < graph.size(); ++n) {
     const Node& node = graph.node(n);
     const bool known = laid_out.lowered.known[static_cast<std::size_t>(n)];
+    const LayoutChoice& chosen = laid_out.chosen[static_cast<std::size_t>(n)];
     auto& own = value_of[static_cast<std::size_t>(n)];
     for (std::size_t o = 0; o < node.types.size(); ++o) {
       PlanValue value;
-      value.desc = {node.types[o], laid_out.layouts[static_cast<std::size_t>(n)][o]};
+      value.desc = {node.types[o], chosen.out[o]};
       value.place = place_of(node, known);
       value.name = node.name;
       value.bytes = on_reference(plan) ? static_cast<std::size_t>(node.types[o].shape.numel()) * sizeof(double)
@@ -68,7 +69,7 @@ void bind(const LaidOut& laid_out, PlanData& plan) {
     std::vector<TensorDesc> in_desc, out_desc;
     const auto in_known = std::make_unique<bool[]>(in.size());
     for (std::size_t i = 0; i < in.size(); ++i) {
-      in_desc.push_back(plan.values[static_cast<std::size_t>(in[i])].desc);
+      in_desc.push_back({node.in[i].type(), chosen.in[i]});
       in_known[i] = laid_out.lowered.known[static_cast<std::size_t>(node.in[i].node)];
     }
     for (const int v : own) out_desc.push_back(plan.values[static_cast<std::size_t>(v)].desc);

@@ -42,7 +42,7 @@ class Assigner {
 
  private:
   Layout layout_of(Value v) const {  // of the new graph
-    return result_.layouts[static_cast<std::size_t>(v.node)][static_cast<std::size_t>(v.output)];
+    return result_.chosen[static_cast<std::size_t>(v.node)].out[static_cast<std::size_t>(v.output)];
   }
 
   /// The value of the old graph, in the new graph and in this layout.
@@ -53,7 +53,7 @@ class Assigner {
     if (const auto it = reordered_.find(key); it != reordered_.end()) return it->second;
     result_.lowered.graph->path = from_.graph->node(old).name;
     const Value r = reorder(v);
-    result_.layouts.push_back({wanted});
+    result_.chosen.push_back({{layout_of(v)}, {wanted}, 0});
     reordered_.emplace(key, r);
     return r;
   }
@@ -105,7 +105,7 @@ class Assigner {
     std::vector<Value> in;
     for (std::size_t i = 0; i < node.in.size(); ++i) in.push_back(in_layout(node.in[i], best->in[i]));
     const Value copied = copy_node(*result_.lowered.graph, node, in);
-    result_.layouts.push_back(best->out);
+    result_.chosen.push_back(*best);
     for (std::size_t o = 0; o < node.types.size(); ++o) {
       now_[{n, static_cast<int>(o)}] = {result_.lowered.graph.get(), copied.node, static_cast<int>(o)};
     }

@@ -67,10 +67,11 @@ Lowered lower(const Graph& graph, std::span<const Value> outputs, const PlanOpti
 std::vector<bool> known_nodes(const Graph& graph, const PlanOptions& options);
 /// Turns elementwise ops into `pointwise` nodes, joined into chains if options.fuse.
 Lowered fuse(const Lowered& lowered, const PlanOptions& options);
-/// Chooses a layout for every value and inserts reorders. layouts[n][o] belongs to output o of node n of the result.
+/// Chooses a layout for every value and inserts reorders. chosen[n] is what the kernel of node n of the result is asked
+/// to take and give; an input may carry another name for the same order of elements.
 struct LaidOut {
   Lowered lowered;
-  std::vector<std::vector<Layout>> layouts;
+  std::vector<LayoutChoice> chosen;
 };
 LaidOut assign_layouts(const Lowered& lowered, const PlanOptions& options);
 /// Asks kernels for steps.
