@@ -47,7 +47,7 @@ struct ModelConfig {
   static constexpr std::int64_t coefficient_count = 257;
 
   /// Throws ShapeError if there is no such level.
-  std::int64_t channels_at(std::int64_t resolution) const;
+  std::int64_t channels_at(std::int64_t level) const;
   /// Levels of the pyramid: 4, 8, ..., resolution.
   std::int64_t level_count() const;
   /// Styles that the generator takes: two for each level.

@@ -1,5 +1,5 @@
 #pragma once
-// Reads the hidden bits back from the pixels (paper section III-D).
+// Reads the hidden bits back from the pixels (the paper's PE module, "password extraction").
 
 #include "g2face/models/config.hpp"
 #include "g2face/nn/scope.hpp"

@@ -31,7 +31,7 @@ std::vector<std::pair<std::string, std::int64_t>> generator_noise(const ModelCon
 /// level: a styled convolution that doubles the size, the blend, a second styled convolution, colours added to those
 /// of the level below. Levels 8 to R/2 have two injections of bits: one is seen by the mask, one is added to the
 /// blend. Styles: 0 and 1 at 4x4; then i (first convolution), i+1 (second), i+2 (colours) with i = 1, 3, 5, ...
-/// Paper sections III-B and III-C; reference Generator (parameters: its state dict). Throws ShapeError.
+/// The paper's DPIM and IFF modules; reference Generator (parameters: its state dict). Throws ShapeError.
 Value generator(const Scope& s, Value image, Value styles, Value bits, const GeneratorNoise& noise = {},
                 const ModelConfig& config = {});
 

@@ -1,5 +1,5 @@
 #pragma once
-// From noise to an identity, from identity and geometry to styles (paper sections III-A and III-B).
+// From noise to an identity, from identity and geometry to styles (the paper's DPIM module).
 
 #include "g2face/models/config.hpp"
 #include "g2face/nn/scope.hpp"

@@ -1,6 +1,6 @@
 #pragma once
 // Identity-aware feature fusion: the image's own features, a learned mask that decides where they pass, and the place
-// where bits are hidden (paper section III-C).
+// where bits are hidden (the paper's IFF module).
 
 #include <cmath>
 #include <span>

@@ -23,18 +23,17 @@ std::span<const std::string_view> inference_networks();
 /// Throws GraphError for an unknown network.
 std::vector<Declared> declare(std::string_view network, const ModelConfig& config = {});
 
-/// Makes parameters fit for the networks: gives entries that the reference stores under two names their first one,
-/// and turns 16-bit floats into f32. Then throws one CheckpointError that lists everything that is missing, that has
-/// another type, or that belongs to one of the networks and is not known. Other networks and other names are left
+/// Makes parameters fit for the wanted networks: gives entries that the reference stores under two names their first
+/// one, and turns 16-bit floats into f32. Then throws one CheckpointError that lists everything that is missing, that
+/// has another type, or that belongs to one of the networks and is not known. Other networks and other names are left
 /// alone.
-void adopt_parameters(Parameters& parameters, std::span<const std::string_view> networks,
-                      const ModelConfig& config = {});
+void adopt_parameters(Parameters& parameters, std::span<const std::string_view> wanted, const ModelConfig& config = {});
 
 /// New values. `random`: as the reference begins training (equalised weights standard normal, strengths of noise and
 /// of hiding zero, ...; Philox numbers of seed and name). `reference`: the rule of reference_fill.hpp, which ignores
 /// the seed.
 enum class Fill : std::uint8_t { random, reference };
-Parameters new_parameters(std::span<const std::string_view> networks, const ModelConfig& config = {},
+Parameters new_parameters(std::span<const std::string_view> wanted, const ModelConfig& config = {},
                           Fill fill = Fill::random, std::uint64_t seed = 0);
 
 }  // namespace g2face

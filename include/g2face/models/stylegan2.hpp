@@ -86,7 +86,7 @@ Value residual_block(const Scope& s, Value x, std::int64_t out);
 Value discriminator_head(const Scope& s, Value x, std::int64_t channels);
 
 /// Real or generated?   image [N,3,R,R], -1..1 -> logits [N,1], positive for real.
-/// N is at most 4 or a multiple of 4 (minibatch statistic).  Paper section III-E; reference Discriminator.
+/// N is at most 4 or a multiple of 4 (minibatch statistic).  Reference Discriminator.
 Value discriminator(const Scope& s, Value image, const ModelConfig& config = {});
 
 }  // namespace g2face
