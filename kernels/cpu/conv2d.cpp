@@ -33,6 +33,12 @@ struct Problem {
   }
 };
 
+/// One pixel is the same in every layout; the library likes blocks.
+TensorDesc image(TensorDesc d) {
+  if (cpu::is_one_pixel(d.type.shape) && cpu::fits(d.type.shape, cpu::native_layout())) d.layout = cpu::native_layout();
+  return d;
+}
+
 Shape grouped(const Shape& w, std::int64_t groups) {
   return groups == 1 ? w : Shape{groups, w[0] / groups, w[1], w[2], w[3]};
 }
@@ -48,13 +54,13 @@ std::optional<Primitive> make(const Problem& p, const Wish& wish) {
   Convolution c;
   c.kind = p.kind;
   c.winograd = wish.winograd;
-  const auto image = [&wish](const TensorDesc& d, DType dtype) {
+  const auto format = [&wish](const TensorDesc& d, DType dtype) {
     return wish.as_given ? Format::plain(dtype, d.type.shape.dims(), d.layout)
                          : Format::any(dtype, d.type.shape.dims());
   };
   const auto dtype_of = [&](Kind result) { return p.kind == result ? DType::f32 : wish.compute; };
-  c.x = image(p.x, dtype_of(Kind::input_grad));
-  c.y = image(p.y, dtype_of(Kind::forward));
+  c.x = format(p.x, dtype_of(Kind::input_grad));
+  c.y = format(p.y, dtype_of(Kind::forward));
   c.w = Format::any(dtype_of(Kind::weight_grad), p.w.dims());
   c.stride = p.attrs.stride;
   c.pad = p.attrs.pad;
@@ -191,19 +197,22 @@ LayoutChoices conv2d_weight_grad_cpu_layouts(const Conv2dAttrs& a, std::span<con
 
 MaybeStep conv2d_cpu(const Conv2dAttrs& a, const Signature& s) {
   if (!cpu::all_f32(s) || s.out[0].type.shape.numel() == 0) return std::nullopt;
-  return convolution_step({Kind::forward, a, s.in[0], s.out[0], grouped(s.in[1].type.shape, a.groups), s}, "conv2d");
+  return convolution_step({Kind::forward, a, image(s.in[0]), image(s.out[0]), grouped(s.in[1].type.shape, a.groups), s},
+                          "conv2d");
 }
 
 MaybeStep conv2d_input_grad_cpu(const Conv2dAttrs& a, const Signature& s) {
   if (!cpu::all_f32(s) || s.out[0].type.shape.numel() == 0) return std::nullopt;
-  return convolution_step({Kind::input_grad, a, s.out[0], s.in[0], grouped(s.in[1].type.shape, a.groups), s},
-                          "conv2d_input_grad");
+  return convolution_step(
+      {Kind::input_grad, a, image(s.out[0]), image(s.in[0]), grouped(s.in[1].type.shape, a.groups), s},
+      "conv2d_input_grad");
 }
 
 MaybeStep conv2d_weight_grad_cpu(const Conv2dAttrs& a, const Signature& s) {
   if (!cpu::all_f32(s) || s.out[0].type.shape.numel() == 0) return std::nullopt;
-  return convolution_step({Kind::weight_grad, a, s.in[0], s.in[1], grouped(s.out[0].type.shape, a.groups), s},
-                          "conv2d_weight_grad");
+  return convolution_step(
+      {Kind::weight_grad, a, image(s.in[0]), image(s.in[1]), grouped(s.out[0].type.shape, a.groups), s},
+      "conv2d_weight_grad");
 }
 
 }  // namespace g2face

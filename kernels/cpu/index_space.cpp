@@ -6,29 +6,13 @@
 namespace g2face::cpu {
 namespace {
 
-std::vector<std::int64_t> row_major(std::span<const std::int64_t> extents) {
-  std::vector<std::int64_t> strides(extents.size(), 1);
-  for (std::size_t i = extents.size(); i-- > 1;) strides[i - 1] = strides[i] * extents[i];
-  return strides;
-}
-
-std::int64_t block_of(const TensorDesc& desc) {
-  const Shape& s = desc.type.shape;
-  return s.rank() == 4 && s[2] == 1 && s[3] == 1 ? 1 : cpu::block_of(desc.layout);
-}
-
-/// Of [N,C,H,W] in nchw16c: N, C/16, H, W, 16.
-std::vector<std::int64_t> physical_extents(const TensorDesc& desc, std::int64_t block) {
-  const Shape& s = desc.type.shape;
-  if (block == 1) return {s.begin(), s.end()};
-  return {s[0], s[1] / block, s[2], s[3], block};
-}
+std::int64_t block_of(const TensorDesc& desc) { return is_one_pixel(desc.type.shape) ? 1 : cpu::block_of(desc.layout); }
 
 std::vector<std::int64_t> physical_strides(const TensorDesc& operand, int rank, std::int64_t block) {
   const Shape& own = operand.type.shape;
   const int missing = rank - own.rank();
   const std::int64_t own_block = block_of(operand);
-  const auto own_steps = row_major(physical_extents(operand, own_block));
+  const auto own_steps = dense_strides(physical_extents(own, own_block));
   const auto step = [&](int axis) -> std::int64_t {
     return axis < missing || own[axis - missing] == 1 ? 0 : own_steps[static_cast<std::size_t>(axis - missing)];
   };
@@ -47,7 +31,7 @@ std::vector<std::int64_t> physical_strides(const TensorDesc& operand, int rank, 
 IndexSpace broadcast_space(const TensorDesc& result, std::span<const TensorDesc> operands) {
   const std::int64_t block = block_of(result);
   IndexSpace space;
-  space.extents = physical_extents(result, block);
+  space.extents = physical_extents(result.type.shape, block);
   for (const TensorDesc& o : operands) space.strides.push_back(physical_strides(o, result.type.shape.rank(), block));
   return space;
 }

@@ -7,9 +7,24 @@
 #include <vector>
 
 #include "g2face/graph/op.hpp"
+#include "g2face/ops/bits.hpp"
+#include "g2face/ops/broadcast.hpp"
+#include "g2face/ops/cast.hpp"
+#include "g2face/ops/concat.hpp"
 #include "g2face/ops/conv2d.hpp"
+#include "g2face/ops/gather.hpp"
 #include "g2face/ops/matmul.hpp"
+#include "g2face/ops/modulated_conv2d.hpp"
+#include "g2face/ops/moments.hpp"
+#include "g2face/ops/pad.hpp"
 #include "g2face/ops/pointwise.hpp"
+#include "g2face/ops/pool2d.hpp"
+#include "g2face/ops/random.hpp"
+#include "g2face/ops/reduce.hpp"
+#include "g2face/ops/reshape.hpp"
+#include "g2face/ops/slice.hpp"
+#include "g2face/ops/transpose.hpp"
+#include "g2face/ops/upfirdn2d.hpp"
 
 namespace g2face {
 
@@ -28,5 +43,46 @@ MaybeStep pointwise_cpu(const PointwiseAttrs& a, const Signature& s);
 LayoutChoices pointwise_cpu_layouts(const PointwiseAttrs& a, std::span<const Type> in, std::span<const Type> out);
 
 MaybeStep reorder_cpu(const NoAttrs& a, const Signature& s);
+
+MaybeStep float_to_bits_cpu(const NoAttrs& a, const Signature& s);
+MaybeStep bits_to_float_cpu(const BitsAttrs& a, const Signature& s);
+
+MaybeStep broadcast_cpu(const BroadcastAttrs& a, const Signature& s);
+LayoutChoices broadcast_cpu_layouts(const BroadcastAttrs& a, std::span<const Type> in, std::span<const Type> out);
+
+MaybeStep cast_cpu(const CastAttrs& a, const Signature& s);
+LayoutChoices cast_cpu_layouts(const CastAttrs& a, std::span<const Type> in, std::span<const Type> out);
+
+MaybeStep concat_cpu(const ConcatAttrs& a, const Signature& s);
+LayoutChoices concat_cpu_layouts(const ConcatAttrs& a, std::span<const Type> in, std::span<const Type> out);
+
+MaybeStep gather_cpu(const GatherAttrs& a, const Signature& s);
+LayoutChoices gather_cpu_layouts(const GatherAttrs& a, std::span<const Type> in, std::span<const Type> out);
+
+MaybeStep moments_cpu(const MomentsAttrs& a, const Signature& s);
+LayoutChoices moments_cpu_layouts(const MomentsAttrs& a, std::span<const Type> in, std::span<const Type> out);
+
+MaybeStep pad_cpu(const PadAttrs& a, const Signature& s);
+LayoutChoices pad_cpu_layouts(const PadAttrs& a, std::span<const Type> in, std::span<const Type> out);
+
+MaybeStep reduce_cpu(const ReduceAttrs& a, const Signature& s);
+LayoutChoices reduce_cpu_layouts(const ReduceAttrs& a, std::span<const Type> in, std::span<const Type> out);
+
+MaybeStep slice_cpu(const SliceAttrs& a, const Signature& s);
+LayoutChoices slice_cpu_layouts(const SliceAttrs& a, std::span<const Type> in, std::span<const Type> out);
+
+MaybeStep upfirdn2d_cpu(const Upfirdn2dAttrs& a, const Signature& s);
+LayoutChoices upfirdn2d_cpu_layouts(const Upfirdn2dAttrs& a, std::span<const Type> in, std::span<const Type> out);
+
+MaybeStep gather_grad_cpu(const GatherAttrs& a, const Signature& s);
+
+MaybeStep max_pool2d_cpu(const Pool2dAttrs& a, const Signature& s);
+MaybeStep max_pool2d_grad_cpu(const Pool2dAttrs& a, const Signature& s);
+MaybeStep max_pool2d_pick_cpu(const Pool2dAttrs& a, const Signature& s);
+LayoutChoices max_pool2d_cpu_layouts(const Pool2dAttrs& a, std::span<const Type> in, std::span<const Type> out);
+
+MaybeStep random_cpu(const RandomAttrs& a, const Signature& s);
+MaybeStep reshape_cpu(const ReshapeAttrs& a, const Signature& s);
+MaybeStep transpose_cpu(const TransposeAttrs& a, const Signature& s);
 
 }  // namespace g2face

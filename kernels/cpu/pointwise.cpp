@@ -229,11 +229,10 @@ std::vector<int> in_place_inputs(const PointwiseAttrs& a, const Program& p) {
 
 /// Blocked operands are walked only beside a result of the same layout.
 bool layouts_agree(const Signature& s) {
-  for (const TensorDesc& d : s.out) {
-    if (d.layout != s.out[0].layout || d.layout == Layout::nhwc) return false;
-  }
+  const auto block = cpu::common_block({s.out});
+  if (!block) return false;
   for (const TensorDesc& d : s.in) {
-    if (d.layout != Layout::nchw && d.layout != s.out[0].layout) return false;
+    if (!cpu::is_one_pixel(d.type.shape) && d.layout != Layout::nchw && cpu::block_of(d.layout) != *block) return false;
   }
   return true;
 }

@@ -87,10 +87,24 @@ void StridedCopy::run(const void* from, void* to, int threads) const {
   }
 }
 
-std::vector<std::int64_t> dense_strides(const std::vector<std::int64_t>& extents) {
-  std::vector<std::int64_t> strides(extents.size(), 1);
-  for (std::size_t i = extents.size(); i-- > 1;) strides[i - 1] = strides[i] * extents[i];
-  return strides;
+BoxCopy::BoxCopy(const Shape& part, const Shape& whole, std::span<const std::int64_t> begin, std::int64_t block,
+                 std::size_t element_bytes) {
+  const auto part_steps = dense_strides(physical_extents(part, block));
+  const auto whole_steps = dense_strides(physical_extents(whole, block));
+  std::int64_t offset = 0;
+  for (std::size_t axis = 0; axis < begin.size(); ++axis) {
+    offset += (axis == 1 ? begin[axis] / block : begin[axis]) * whole_steps[axis];
+  }
+  offset_ = static_cast<std::size_t>(offset) * element_bytes;
+  extract_ = StridedCopy({physical_extents(part, block), {whole_steps, part_steps}}, element_bytes);
+  insert_ = StridedCopy({physical_extents(part, block), {part_steps, whole_steps}}, element_bytes);
+}
+
+void BoxCopy::extract(const void* whole, void* part, int threads) const {
+  extract_.run(static_cast<const std::byte*>(whole) + offset_, part, threads);
+}
+void BoxCopy::insert(const void* part, void* whole, int threads) const {
+  insert_.run(part, static_cast<std::byte*>(whole) + offset_, threads);
 }
 
 StridedCopy relayout_copy(const TensorDesc& from, const TensorDesc& to) {

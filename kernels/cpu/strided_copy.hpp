@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "g2face/tensor.hpp"
@@ -24,8 +25,18 @@ class StridedCopy {
   std::size_t bytes_ = 4;
 };
 
-/// Row-major steps of dense extents.
-std::vector<std::int64_t> dense_strides(const std::vector<std::int64_t>& extents);
+/// Between a whole value and a box of the extents of `part` at `begin` inside `whole`. In blocks, the box begins and
+/// ends between blocks.
+struct BoxCopy {
+  BoxCopy(const Shape& part, const Shape& whole, std::span<const std::int64_t> begin, std::int64_t block,
+          std::size_t element_bytes);
+  void extract(const void* whole, void* part, int threads) const;
+  void insert(const void* part, void* whole, int threads) const;
+
+ private:
+  StridedCopy extract_, insert_;
+  std::size_t offset_;  // bytes
+};
 
 /// From one layout to another; one of them is nchw.
 StridedCopy relayout_copy(const TensorDesc& from, const TensorDesc& to);

@@ -38,13 +38,8 @@ G2FACE_INLINE float exp_of(float x) {
   return e * power_of_two(half) * power_of_two(whole - half);
 }
 
-/// log(x) for positive normal x.
-G2FACE_INLINE float log_of_normal(float x) {
-  const std::uint32_t u = std::bit_cast<std::uint32_t>(x);
-  // x = m 2^n with sqrt(1/2) <= m < sqrt(2).
-  const std::uint32_t offset = u - 0x3f3504f3u;
-  const auto n = static_cast<float>(static_cast<std::int32_t>(offset) >> 23);
-  const float f = std::bit_cast<float>((offset & 0x007fffffu) + 0x3f3504f3u) - 1.f;
+/// log(1 + f) + n log 2 for sqrt(1/2) - 1 <= f <= sqrt(2) - 1.
+G2FACE_INLINE float log_series(float f, float n) {
   float p = 7.0376836292e-2f;
   p = p * f - 1.1514610310e-1f;
   p = p * f + 1.1676998740e-1f;
@@ -59,6 +54,18 @@ G2FACE_INLINE float log_of_normal(float x) {
   y = y + n * -2.12194440e-4f;
   y = y - 0.5f * square;
   return f + y + n * 0.693359375f;
+}
+
+/// log(1 + f) for sqrt(1/2) - 1 <= f <= sqrt(2) - 1.
+G2FACE_INLINE float log1p_near_zero(float f) { return log_series(f, 0); }
+
+/// log(x) for positive normal x.
+G2FACE_INLINE float log_of_normal(float x) {
+  const std::uint32_t u = std::bit_cast<std::uint32_t>(x);
+  // x = m 2^n with sqrt(1/2) <= m < sqrt(2).
+  const std::uint32_t offset = u - 0x3f3504f3u;
+  const auto n = static_cast<float>(static_cast<std::int32_t>(offset) >> 23);
+  return log_series(std::bit_cast<float>((offset & 0x007fffffu) + 0x3f3504f3u) - 1.f, n);
 }
 
 G2FACE_INLINE float log_of(float x) {

@@ -2,6 +2,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "g2face/ops/reduce.hpp"
+#include "kernels/cpu/kernels.hpp"
 #include "ops/loops.hpp"
 
 namespace g2face {
@@ -29,6 +30,8 @@ Value broadcast_to(Value x, const Shape& shape) {
   return x.graph->add(broadcast_op, {x}, BroadcastAttrs{shape});
 }
 
-const OpDef broadcast_op = define_op<BroadcastAttrs, infer, grad, reference>("broadcast");
+const OpDef broadcast_op = define_op<BroadcastAttrs, infer, grad, reference>("broadcast")
+                               .with_cpu<BroadcastAttrs, broadcast_cpu>()
+                               .with_cpu_layouts<BroadcastAttrs, broadcast_cpu_layouts>();
 
 }  // namespace g2face

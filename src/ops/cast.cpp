@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "g2face/graph/op.hpp"
+#include "kernels/cpu/kernels.hpp"
 
 namespace g2face {
 namespace {
@@ -35,6 +36,8 @@ Value cast(Value x, DType dtype) {
   return x.graph->add(cast_op, {x}, CastAttrs{dtype});
 }
 
-const OpDef cast_op = define_op<CastAttrs, infer, grad, reference>("cast");
+const OpDef cast_op = define_op<CastAttrs, infer, grad, reference>("cast")
+                          .with_cpu<CastAttrs, cast_cpu>()
+                          .with_cpu_layouts<CastAttrs, cast_cpu_layouts>();
 
 }  // namespace g2face

@@ -2,6 +2,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "g2face/ops/slice.hpp"
+#include "kernels/cpu/kernels.hpp"
 #include "ops/loops.hpp"
 
 namespace g2face {
@@ -56,6 +57,8 @@ Value concat(std::span<const Value> values, int axis) {
   return values[0].graph->add(concat_op, values, ConcatAttrs{axis});
 }
 
-const OpDef concat_op = define_op<ConcatAttrs, infer, grad, reference>("concat");
+const OpDef concat_op = define_op<ConcatAttrs, infer, grad, reference>("concat")
+                            .with_cpu<ConcatAttrs, concat_cpu>()
+                            .with_cpu_layouts<ConcatAttrs, concat_cpu_layouts>();
 
 }  // namespace g2face

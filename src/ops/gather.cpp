@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "g2face/graph/op.hpp"
+#include "kernels/cpu/kernels.hpp"
 #include "ops/loops.hpp"
 #include "ops/text.hpp"
 
@@ -66,7 +67,11 @@ Value gather(Value x, int axis, std::vector<std::int64_t> index) {
 
 Value gather_grad(Value dy, const GatherAttrs& attrs) { return dy.graph->add(gather_grad_op, {dy}, attrs); }
 
-const OpDef gather_op = define_op<GatherAttrs, infer, grad, reference>("gather");
-const OpDef gather_grad_op = define_op<GatherAttrs, infer_grad, grad_grad, reference_grad>("gather_grad");
+const OpDef gather_op = define_op<GatherAttrs, infer, grad, reference>("gather")
+                            .with_cpu<GatherAttrs, gather_cpu>()
+                            .with_cpu_layouts<GatherAttrs, gather_cpu_layouts>();
+const OpDef gather_grad_op = define_op<GatherAttrs, infer_grad, grad_grad, reference_grad>("gather_grad")
+                                 .with_cpu<GatherAttrs, gather_grad_cpu>()
+                                 .with_cpu_layouts<GatherAttrs, gather_cpu_layouts>();
 
 }  // namespace g2face

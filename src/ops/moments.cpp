@@ -4,6 +4,7 @@
 #include "g2face/ops/binary.hpp"
 #include "g2face/ops/reduce.hpp"
 #include "g2face/ops/unary.hpp"
+#include "kernels/cpu/kernels.hpp"
 #include "ops/text.hpp"
 
 namespace g2face {
@@ -38,6 +39,8 @@ Moments moments(Value x, const MomentsAttrs& attrs) {
   return {m, {m.graph, m.node, 1}};
 }
 
-const OpDef moments_op = define_fused_op<MomentsAttrs, infer, formula>("moments");
+const OpDef moments_op = define_fused_op<MomentsAttrs, infer, formula>("moments")
+                             .with_cpu<MomentsAttrs, moments_cpu>()
+                             .with_cpu_layouts<MomentsAttrs, moments_cpu_layouts>();
 
 }  // namespace g2face

@@ -4,6 +4,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "g2face/ops/slice.hpp"
+#include "kernels/cpu/kernels.hpp"
 #include "ops/loops.hpp"
 #include "ops/text.hpp"
 
@@ -45,6 +46,8 @@ Value pad(Value x, std::vector<std::int64_t> before, std::vector<std::int64_t> a
   return x.graph->add(pad_op, {x}, PadAttrs{std::move(before), std::move(after)});
 }
 
-const OpDef pad_op = define_op<PadAttrs, infer, grad, reference>("pad");
+const OpDef pad_op = define_op<PadAttrs, infer, grad, reference>("pad")
+                         .with_cpu<PadAttrs, pad_cpu>()
+                         .with_cpu_layouts<PadAttrs, pad_cpu_layouts>();
 
 }  // namespace g2face

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "g2face/graph/op.hpp"
+#include "kernels/cpu/kernels.hpp"
 
 namespace g2face {
 namespace {
@@ -105,8 +106,14 @@ Value max_pool2d_pick(Value x, Value g, const Pool2dAttrs& attrs) {
   return x.graph->add(max_pool2d_pick_op, {x, g}, attrs);
 }
 
-const OpDef max_pool2d_op = define_op<Pool2dAttrs, infer_max, grad_max, reference_max>("max_pool2d");
-const OpDef max_pool2d_grad_op = define_op<Pool2dAttrs, infer_grad, grad_grad, reference_grad>("max_pool2d_grad");
-const OpDef max_pool2d_pick_op = define_op<Pool2dAttrs, infer_pick, grad_pick, reference_pick>("max_pool2d_pick");
+const OpDef max_pool2d_op = define_op<Pool2dAttrs, infer_max, grad_max, reference_max>("max_pool2d")
+                                .with_cpu<Pool2dAttrs, max_pool2d_cpu>()
+                                .with_cpu_layouts<Pool2dAttrs, max_pool2d_cpu_layouts>();
+const OpDef max_pool2d_grad_op = define_op<Pool2dAttrs, infer_grad, grad_grad, reference_grad>("max_pool2d_grad")
+                                     .with_cpu<Pool2dAttrs, max_pool2d_grad_cpu>()
+                                     .with_cpu_layouts<Pool2dAttrs, max_pool2d_cpu_layouts>();
+const OpDef max_pool2d_pick_op = define_op<Pool2dAttrs, infer_pick, grad_pick, reference_pick>("max_pool2d_pick")
+                                     .with_cpu<Pool2dAttrs, max_pool2d_pick_cpu>()
+                                     .with_cpu_layouts<Pool2dAttrs, max_pool2d_cpu_layouts>();
 
 }  // namespace g2face

@@ -7,6 +7,7 @@
 #include "g2face/ops/broadcast.hpp"
 #include "g2face/ops/reshape.hpp"
 #include "g2face/ops/unary.hpp"
+#include "kernels/cpu/kernels.hpp"
 #include "ops/loops.hpp"
 #include "ops/text.hpp"
 
@@ -79,6 +80,8 @@ Value sum_to(Value x, const Shape& shape) {
   return reshape(attrs.axes.empty() ? x : sum(x, attrs), shape);
 }
 
-const OpDef reduce_op = define_op<ReduceAttrs, infer, grad, reference>("reduce");
+const OpDef reduce_op = define_op<ReduceAttrs, infer, grad, reference>("reduce")
+                            .with_cpu<ReduceAttrs, reduce_cpu>()
+                            .with_cpu_layouts<ReduceAttrs, reduce_cpu_layouts>();
 
 }  // namespace g2face

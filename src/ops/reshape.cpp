@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "g2face/graph/op.hpp"
+#include "kernels/cpu/kernels.hpp"
 
 namespace g2face {
 namespace {
@@ -27,6 +28,7 @@ Value reshape(Value x, const Shape& shape) {
   return x.graph->add(reshape_op, {x}, ReshapeAttrs{shape});
 }
 
-const OpDef reshape_op = define_op<ReshapeAttrs, infer, grad, reference>("reshape");
+const OpDef reshape_op =
+    define_op<ReshapeAttrs, infer, grad, reference>("reshape").with_cpu<ReshapeAttrs, reshape_cpu>();
 
 }  // namespace g2face

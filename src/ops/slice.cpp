@@ -2,6 +2,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "g2face/ops/pad.hpp"
+#include "kernels/cpu/kernels.hpp"
 #include "ops/loops.hpp"
 #include "ops/text.hpp"
 
@@ -56,6 +57,8 @@ Value slice_axis(Value x, int axis, std::int64_t begin, std::int64_t size) {
   return slice(x, std::move(begins), std::move(sizes));
 }
 
-const OpDef slice_op = define_op<SliceAttrs, infer, grad, reference>("slice");
+const OpDef slice_op = define_op<SliceAttrs, infer, grad, reference>("slice")
+                           .with_cpu<SliceAttrs, slice_cpu>()
+                           .with_cpu_layouts<SliceAttrs, slice_cpu_layouts>();
 
 }  // namespace g2face

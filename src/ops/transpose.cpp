@@ -1,6 +1,7 @@
 #include "g2face/ops/transpose.hpp"
 
 #include "g2face/graph/op.hpp"
+#include "kernels/cpu/kernels.hpp"
 #include "ops/loops.hpp"
 #include "ops/text.hpp"
 
@@ -49,6 +50,7 @@ Value transpose(Value x, std::vector<int> order) {
   return x.graph->add(transpose_op, {x}, TransposeAttrs{std::move(order)});
 }
 
-const OpDef transpose_op = define_op<TransposeAttrs, infer, grad, reference>("transpose");
+const OpDef transpose_op =
+    define_op<TransposeAttrs, infer, grad, reference>("transpose").with_cpu<TransposeAttrs, transpose_cpu>();
 
 }  // namespace g2face

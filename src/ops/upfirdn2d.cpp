@@ -1,6 +1,7 @@
 #include "g2face/ops/upfirdn2d.hpp"
 
 #include "g2face/graph/op.hpp"
+#include "kernels/cpu/kernels.hpp"
 
 namespace g2face {
 namespace {
@@ -68,6 +69,8 @@ std::string Upfirdn2dAttrs::str() const {
 
 Value upfirdn2d(Value x, Value f, const Upfirdn2dAttrs& attrs) { return x.graph->add(upfirdn2d_op, {x, f}, attrs); }
 
-const OpDef upfirdn2d_op = define_op<Upfirdn2dAttrs, infer, grad, reference>("upfirdn2d");
+const OpDef upfirdn2d_op = define_op<Upfirdn2dAttrs, infer, grad, reference>("upfirdn2d")
+                               .with_cpu<Upfirdn2dAttrs, upfirdn2d_cpu>()
+                               .with_cpu_layouts<Upfirdn2dAttrs, upfirdn2d_cpu_layouts>();
 
 }  // namespace g2face

@@ -1,10 +1,11 @@
+#include "g2face/ops/pointwise.hpp"
+
 #include <doctest/doctest.h>
 
 #include <algorithm>
 #include <limits>
 
 #include "cpu_step.hpp"
-#include "g2face/ops/pointwise.hpp"
 #include "kernels/cpu/layout.hpp"
 
 using namespace g2face;
@@ -42,10 +43,13 @@ TEST_CASE("pointwise on cpu: every unary function within 3e-7 where it is smooth
         Unary::round, Unary::log, Unary::sqrt, Unary::rsqrt, Unary::reciprocal}) {
     const bool needs_positive = kind == Unary::log || kind == Unary::sqrt || kind == Unary::rsqrt;
     const bool bounds = kind == Unary::clamp || kind == Unary::inside;
-    check_cpu({pointwise_op,
-               program(shape, {un(kind, 0, bounds ? -0.5 : 0.3, bounds ? 0.75 : -1.5)}, {1}),
-               {needs_positive ? positive : x}},
-              3e-7);
+    for (const char* isa : all_isas) {
+      const ScopedIsa scope(isa);
+      check_cpu({pointwise_op,
+                 program(shape, {un(kind, 0, bounds ? -0.5 : 0.3, bounds ? 0.75 : -1.5)}, {1}),
+                 {needs_positive ? positive : x}},
+                3e-7);
+    }
   }
 }
 

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -168,6 +169,16 @@ inline std::string check_cpu(const CpuCall& call, double tolerance) {
   }
   return got.kernel;
 }
+
+/// Lowers the instruction set that kernels are picked for, while it lives.
+class ScopedIsa {
+ public:
+  explicit ScopedIsa(const char* name) { setenv("G2FACE_CPU_ISA", name, 1); }
+  ~ScopedIsa() { unsetenv("G2FACE_CPU_ISA"); }
+  ScopedIsa(const ScopedIsa&) = delete;
+  ScopedIsa& operator=(const ScopedIsa&) = delete;
+};
+constexpr const char* all_isas[] = {"base", "avx2", "avx512"};
 
 /// Normal numbers, the same for the same seed.
 inline Tensor random_tensor(const Shape& shape, unsigned seed, float scale = 1, float offset = 0) {

@@ -1,7 +1,8 @@
+#include "g2face/ops/matmul.hpp"
+
 #include <doctest/doctest.h>
 
 #include "cpu_step.hpp"
-#include "g2face/ops/matmul.hpp"
 
 using namespace g2face;
 using namespace g2face::testing;

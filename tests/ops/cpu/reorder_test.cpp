@@ -1,7 +1,8 @@
+#include "g2face/ops/reorder.hpp"
+
 #include <doctest/doctest.h>
 
 #include "cpu_step.hpp"
-#include "g2face/ops/reorder.hpp"
 
 using namespace g2face;
 using namespace g2face::testing;

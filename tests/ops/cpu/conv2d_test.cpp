@@ -1,7 +1,8 @@
+#include "g2face/ops/conv2d.hpp"
+
 #include <doctest/doctest.h>
 
 #include "cpu_step.hpp"
-#include "g2face/ops/conv2d.hpp"
 #include "kernels/cpu/layout.hpp"
 
 using namespace g2face;
