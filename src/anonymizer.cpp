@@ -143,7 +143,7 @@ struct Anonymizer::State {
   }
 };
 
-Anonymizer::Anonymizer(const std::filesystem::path& model, const AnonymizerOptions& options)
+Anonymizer::Anonymizer(const std::string& model, const AnonymizerOptions& options)
     : state_(std::make_unique<State>(Parameters::load(model), options)) {}
 Anonymizer::Anonymizer(Parameters model, const AnonymizerOptions& options)
     : state_(std::make_unique<State>(std::move(model), options)) {}

@@ -2,7 +2,6 @@
 // The two calls that most users need.
 
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -56,7 +55,7 @@ struct Analysis {
 class Anonymizer {
  public:
   /// Loads and checks a model file. Throws CheckpointError, listing everything that is missing or does not fit.
-  explicit Anonymizer(const std::filesystem::path& model, const AnonymizerOptions& options = {});
+  explicit Anonymizer(const std::string& model, const AnonymizerOptions& options = {});
   Anonymizer(Parameters model, const AnonymizerOptions& options = {});
   ~Anonymizer();
   Anonymizer(Anonymizer&&) noexcept;

@@ -2,7 +2,6 @@
 // Image files in and out. An image in memory is f32 [1,3,H,W], RGB, -1..1 (value / 127.5 - 1).
 
 #include <cstdint>
-#include <filesystem>
 #include <span>
 #include <string>
 
@@ -20,14 +19,14 @@ struct ImageLimits {
 /// R1: 8- and 16-bit files are accepted; 16-bit values keep their precision.  R2: grey is repeated over the channels.
 /// R3: alpha is dropped; a colour stays what the file says it is under full transparency too.  R4: the EXIF orientation
 /// of a JPEG is applied.  R5: a file that ends early is refused.  Throws ImageError naming the file and the reason.
-Tensor load_image(const std::filesystem::path& path, const ImageLimits& limits = {});
+Tensor load_image(const std::string& path, const ImageLimits& limits = {});
 /// The same from memory; `name` stands in for the file in messages.
 Tensor decode_image(std::span<const std::uint8_t> bytes, const std::string& name, const ImageLimits& limits = {});
 
 /// Writes `image` [1,3,H,W] as 8-bit RGB: clamp to -1..1, then round(127.5 * (x + 1)). The extension chooses PNG, JPEG
 /// (quality 95), BMP or PPM. Writes a temporary file beside `path`, flushes, renames. Throws ImageError, "PATH: what:
 /// what to do", leaving nothing behind; NaN is refused.
-void save_image(const std::filesystem::path& path, const Tensor& image);
+void save_image(const std::string& path, const Tensor& image);
 
 /// A part of an image, in pixels.
 struct CropBox {

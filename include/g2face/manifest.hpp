@@ -1,7 +1,6 @@
 #pragma once
 // Lists of parameters with a rule for each value, beside the recorded results of the reference.
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -10,7 +9,7 @@
 namespace g2face {
 
 /// The names of a manifest, in its order.
-std::vector<std::string> manifest_names(const std::filesystem::path& path);
+std::vector<std::string> manifest_names(const std::string& path);
 
 /// Makes the tensors of a manifest; each is named `prefix` + its name. A manifest is a JSON list of objects with
 /// "name", "shape", "dtype" (float32, int64), "kind" (param, buffer) and
@@ -18,6 +17,6 @@ std::vector<std::string> manifest_names(const std::filesystem::path& path);
 ///   "fill": "constant", "values": all elements
 ///   "alias_of": the tensor of an earlier entry, which is shared.
 /// Throws CheckpointError naming the file, the entry and what is wrong.
-Parameters load_manifest(const std::filesystem::path& path, const std::string& prefix = "");
+Parameters load_manifest(const std::string& path, const std::string& prefix = "");
 
 }  // namespace g2face

@@ -2,7 +2,6 @@
 // Named tensors: the only mutable state of a model. Stored as safetensors.
 
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <span>
@@ -20,10 +19,10 @@ class Parameters {
   /// BOOL is read as u8. Throws CheckpointError naming the file, the field and what is wrong if the file is not
   /// strictly well formed: header of at most 100 MB, JSON without repeated or unknown keys, dtypes of this library,
   /// shapes that match the byte ranges, ranges without gaps or overlaps up to the end of the file.
-  static Parameters load(const std::filesystem::path& path);
+  static Parameters load(const std::string& path);
   /// Writes a temporary file beside `path`, flushes it to disk and renames it; equal contents give equal bytes.
   /// Throws CheckpointError, "PATH: what: what to do", leaving `path` as it was.
-  void save(const std::filesystem::path& path) const;
+  void save(const std::string& path) const;
 
   bool contains(std::string_view name) const { return tensors_.find(name) != tensors_.end(); }
   /// Throws CheckpointError if there is none of that name.

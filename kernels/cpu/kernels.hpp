@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "g2face/graph/op.hpp"
+#include "g2face/graph/step.hpp"
 #include "g2face/ops/bits.hpp"
 #include "g2face/ops/broadcast.hpp"
 #include "g2face/ops/cast.hpp"

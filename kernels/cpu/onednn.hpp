@@ -10,6 +10,7 @@
 #include <string>
 
 #include "g2face/graph/op.hpp"
+#include "g2face/graph/step.hpp"
 
 namespace g2face::onednn {
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "g2face/graph/op.hpp"
+#include "g2face/graph/step.hpp"
 #include "g2face/ops/bias_act.hpp"
 #include "g2face/ops/upfirdn2d.hpp"
 

@@ -87,19 +87,18 @@ Tensor decode_image(std::span<const std::uint8_t> bytes, const std::string& name
   return pixels.highest > 255 ? to_tensor<std::uint16_t>(pixels, walk) : to_tensor<std::uint8_t>(pixels, walk);
 }
 
-Tensor load_image(const std::filesystem::path& path, const ImageLimits& limits) {
+Tensor load_image(const std::string& path, const ImageLimits& limits) {
   std::vector<std::uint8_t> bytes;
   try {
     bytes = io::read_file(path, static_cast<std::uintmax_t>(std::max<std::int64_t>(limits.max_file_bytes, 0)));
   } catch (const io::FileError& error) {
     throw ImageError(error.what());
   }
-  return decode_image(bytes, path.string(), limits);
+  return decode_image(bytes, path, limits);
 }
 
-void save_image(const std::filesystem::path& path, const Tensor& image) {
-  const std::string file = path.string();
-  const Encoder encode = encoder_for(path);
+void save_image(const std::string& file, const Tensor& image) {
+  const Encoder encode = encoder_for(file);
   check<ImageError>(image && image.dtype() == DType::f32 && image.shape().rank() == 4 && image.shape()[0] == 1 &&
                         image.shape()[1] == 3 && image.numel() > 0,
                     file, ": cannot write: the image is ", image ? image.type().str() : "an empty tensor",
@@ -123,7 +122,7 @@ void save_image(const std::filesystem::path& path, const Tensor& image) {
   }
   const auto bytes = encode({rgb, static_cast<int>(width), static_cast<int>(height)}, file);
   const std::array parts{std::as_bytes(std::span(bytes))};
-  io::write_file<ImageError>(path, parts);
+  io::write_file<ImageError>(file, parts);
 }
 
 }  // namespace g2face

@@ -15,11 +15,10 @@ using nlohmann::json;
 constexpr std::uintmax_t max_bytes = 64'000'000;
 constexpr int max_depth = 4;
 
-json parse_list(const std::filesystem::path& path) {
-  const std::string file = path.string();
+json parse_list(const std::string& file) {
   std::vector<std::uint8_t> bytes;
   try {
-    bytes = io::read_file(path, max_bytes);
+    bytes = io::read_file(file, max_bytes);
   } catch (const io::FileError& error) {
     throw CheckpointError(error.what());
   }
@@ -117,18 +116,18 @@ Tensor make_value(const Entry& entry, const Type& type) {
   return fill(name, type.shape, scale, offset);
 }
 
-std::string position(const std::filesystem::path& path, std::size_t i) { return str(path.string(), ": entry ", i); }
+std::string position(const std::string& path, std::size_t i) { return str(path, ": entry ", i); }
 
 }  // namespace
 
-std::vector<std::string> manifest_names(const std::filesystem::path& path) {
+std::vector<std::string> manifest_names(const std::string& path) {
   const json list = parse_list(path);
   std::vector<std::string> names;
   for (std::size_t i = 0; i < list.size(); ++i) names.push_back(Entry(list[i], position(path, i)).text("name"));
   return names;
 }
 
-Parameters load_manifest(const std::filesystem::path& path, const std::string& prefix) {
+Parameters load_manifest(const std::string& path, const std::string& prefix) {
   const json list = parse_list(path);
   Parameters result;
   for (std::size_t i = 0; i < list.size(); ++i) {

@@ -166,22 +166,21 @@ Parameters parse_safetensors(std::span<const std::uint8_t> bytes, const std::str
   return parse(bytes, name, nullptr);
 }
 
-Parameters Parameters::load(const std::filesystem::path& path) {
+Parameters Parameters::load(const std::string& path) {
   io::MappedFile file;
   try {
     file = io::map_file(path);
   } catch (const io::FileError& error) {
     throw CheckpointError(error.what());
   }
-  Parameters parameters = parse(file.bytes, path.string(), file.mapping);
+  Parameters parameters = parse(file.bytes, path, file.mapping);
   parameters.mapping_ = std::move(file.mapping);
   parameters.mapping_begin_ = file.bytes.data();
   parameters.mapping_bytes_ = file.bytes.size();
   return parameters;
 }
 
-void Parameters::save(const std::filesystem::path& path) const {
-  const std::string file = path.string();
+void Parameters::save(const std::string& file) const {
   std::vector<std::pair<const std::string*, const Tensor*>> tensors;
   for (const auto& [name, tensor] : tensors_) {
     check<CheckpointError>(static_cast<bool>(tensor), file, ": cannot write: ", io::in_quotes(name),
@@ -203,7 +202,7 @@ void Parameters::save(const std::filesystem::path& path) const {
   for (const auto& [name, tensor] : tensors) {
     parts.emplace_back(static_cast<const std::byte*>(tensor->data()), tensor->bytes());
   }
-  io::write_file<CheckpointError>(path, parts);
+  io::write_file<CheckpointError>(file, parts);
 }
 
 void Parameters::release_pages() const {

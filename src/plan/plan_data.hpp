@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "g2face/graph/op.hpp"
+#include "g2face/graph/step.hpp"
 #include "g2face/plan/plan.hpp"
 
 namespace g2face {

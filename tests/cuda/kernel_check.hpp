@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "g2face/graph/op.hpp"
+#include "g2face/graph/step.hpp"
 #include "kernels/cuda/runtime.hpp"
 
 namespace g2face::test {

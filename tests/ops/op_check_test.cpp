@@ -6,6 +6,7 @@
 #include <cmath>
 #include <memory>
 
+#include "g2face/graph/step.hpp"
 #include "g2face/ops.hpp"
 
 using namespace g2face;

@@ -1,7 +1,6 @@
 #pragma once
 // An op is one constant row of functions. How to write one: CONTRIBUTING.md.
 
-#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -70,38 +69,7 @@ struct Signature {
   int threads = 1;
 };
 
-/// Memory of one step, in the order of the signature. Outputs are uninitialised. in[i] is the packed form where the
-/// step asked for one.
-struct Buffers {
-  std::span<const void* const> in;
-  std::span<void* const> out;
-  void* workspace = nullptr;
-
-  template <class T>
-  const T* get(int i) const {
-    return static_cast<const T*>(in[static_cast<std::size_t>(i)]);
-  }
-  template <class T>
-  T* out_as(int i = 0) const {
-    return static_cast<T*>(out[static_cast<std::size_t>(i)]);
-  }
-};
-
-/// A request to turn a known input into the kernel's own format, once, when parameters are loaded.
-struct Packing {
-  int input = 0;
-  std::size_t bytes = 0;
-  std::function<void(const void* from, void* to)> pack;  // from: in the layout of the signature
-};
-
-/// A kernel with every decision made. Created while planning; run() allocates and looks up nothing.
-struct Step {
-  std::string kernel;  // what the printed plan shows: "conv2d winograd:f4x4"
-  std::function<void(const Buffers&, Stream&)> run;
-  std::size_t workspace = 0;  // bytes, 64-byte aligned
-  std::vector<Packing> packings;
-  std::vector<int> in_place;  // inputs of the size of output 0 whose memory output 0 may reuse
-};
+struct Step;  // graph/step.hpp
 
 /// One way a kernel can have its operands, and what choosing it costs beside moving bytes (0 = as good as any; the
 /// unit is bytes moved).
