@@ -9,6 +9,7 @@
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/layout.hpp"
 #include "kernels/cpu/onednn.hpp"
+#include "kernels/cpu/winograd.hpp"
 
 namespace g2face {
 namespace {
@@ -197,12 +198,14 @@ LayoutChoices conv2d_weight_grad_cpu_layouts(const Conv2dAttrs& a, std::span<con
 
 MaybeStep conv2d_cpu(const Conv2dAttrs& a, const Signature& s) {
   if (!cpu::all_f32(s) || s.out[0].type.shape.numel() == 0) return std::nullopt;
+  if (auto step = cpu::winograd_conv2d(a, s)) return step;
   return convolution_step({Kind::forward, a, image(s.in[0]), image(s.out[0]), grouped(s.in[1].type.shape, a.groups), s},
                           "conv2d");
 }
 
 MaybeStep conv2d_input_grad_cpu(const Conv2dAttrs& a, const Signature& s) {
   if (!cpu::all_f32(s) || s.out[0].type.shape.numel() == 0) return std::nullopt;
+  if (auto step = cpu::winograd_conv2d_input_grad(a, s)) return step;
   return convolution_step(
       {Kind::input_grad, a, image(s.out[0]), image(s.in[0]), grouped(s.in[1].type.shape, a.groups), s},
       "conv2d_input_grad");

@@ -1,0 +1,202 @@
+#include "kernels/cpu/winograd.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
+#include <utility>
+
+#include "kernels/cpu/layout.hpp"
+#include "kernels/cpu/winograd_plan.hpp"
+
+namespace g2face::cpu {
+namespace winograd {
+namespace {
+
+std::size_t size(int v) { return static_cast<std::size_t>(v); }
+std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
+// Odd numbers of cache lines as strides: the slots of one tile then fall into different cache sets.
+std::size_t odd_lines(std::size_t floats) { return (ceil_div(floats, kLane) | 1) * kLane; }
+
+// Transformed input of one shared block: it has to stay in the L3 cache next to weights and accumulators.
+constexpr std::size_t shared_bytes = std::size_t{8} << 20;
+// Transformed input of one private block: it has to stay in the L2 cache next to accumulators and a weight panel.
+constexpr std::size_t private_bytes = std::size_t{560} << 10;
+// Transformed weights that all threads read from the L3 cache.
+constexpr std::size_t shared_weight_bytes = std::size_t{10} << 20;
+constexpr std::size_t min_shared = 40, max_shared = 512;  // few tiles do not pay for transforming a weight panel
+constexpr std::size_t min_private = 14, max_private = 28;
+
+struct Tiling {
+  std::size_t edge, slots, out, taps, phases;
+};
+
+Tiling tiling(Kind kind) {
+  switch (kind) {
+    case Kind::conv4x4_stride2:
+      return {5, 25, 4, 4, 4};
+    case Kind::up3x3_stride2:
+      return {6, 121, 5, 9, 1};
+    case Kind::conv3x3:
+      break;
+  }
+  return {6, 36, 4, 9, 1};
+}
+
+}  // namespace
+
+Plan make_plan(const Shape& s, int threads) {
+  const Tiling t = tiling(s.kind);
+  const bool up = s.kind == Kind::up3x3_stride2, down = s.kind == Kind::conv4x4_stride2;
+  Plan p{};
+  p.edge = t.edge;
+  p.slots = t.slots;
+  p.out = t.out;
+  p.taps = t.taps;
+  p.depth = t.phases * size(s.ci);
+  p.out_h = up ? 2 * size(s.h) + 1 : down ? size(s.h) / 2 : size(s.h);
+  p.out_w = up ? 2 * size(s.w) + 1 : down ? size(s.w) / 2 : size(s.w);
+  p.tiles_y = ceil_div(up ? size(s.h) + 1 : p.out_h, p.out);
+  p.tiles_x = ceil_div(up ? size(s.w) + 1 : p.out_w, p.out);
+  p.tiles = size(s.n) * p.tiles_y * p.tiles_x;
+  p.groups = ceil_div(size(s.co), kGroup);
+  p.split = 1;
+  const std::size_t tile_bytes = p.slots * p.depth * sizeof(float);
+  p.private_tiles = s.kind == Kind::conv3x3 && tile_bytes * min_private <= private_bytes &&
+                    tile_bytes * size(s.co) <= shared_weight_bytes;
+  const std::size_t wanted = p.private_tiles
+                                 ? std::min(max_private, private_bytes / tile_bytes / min_private * min_private)
+                                 : std::clamp(shared_bytes / tile_bytes, min_shared, max_shared);
+  p.block = ceil_div(p.tiles, ceil_div(p.tiles, wanted));
+  p.blocks = ceil_div(p.tiles, p.block);
+  if (!p.private_tiles) p.split = std::min(ceil_div(size(threads), p.groups), ceil_div(p.block, min_shared));
+  // Cutting at piece borders can make one part longer than the average by a piece.
+  p.split_tiles = p.split == 1 ? p.block : ceil_div(p.block, p.split) + kPanel;
+  p.slot_stride = odd_lines(p.block * p.depth);
+  p.sum_stride = odd_lines(p.split_tiles * (p.private_tiles ? kPanel : kGroup));
+  p.panel_stride = odd_lines((p.private_tiles ? p.depth : std::min(p.depth, kDepth)) * kPanel);
+  p.input_floats = p.slots * p.slot_stride;
+  p.sum_floats = std::min(p.slots, p.edge * p.edge) * p.sum_stride;
+  p.panel_floats = p.panel_stride * (p.private_tiles ? p.slots * ceil_div(size(s.co), kPanel) : 2 * p.edge);
+  p.shared_floats = p.private_tiles ? p.panel_floats : p.input_floats;
+  p.private_floats = (p.private_tiles ? p.input_floats : p.panel_floats) + p.sum_floats;
+  return p;
+}
+
+namespace {
+
+// Taps of the kernel in the order of the packed weights; each inner list is one [depth][tap][output] array.
+struct TapList {
+  std::array<unsigned char, 4> tap;
+  std::size_t count;
+};
+// Even outputs of a transposed convolution see tap 2 on the pixel before and tap 0 on the pixel itself.
+constexpr std::array<TapList, 4> up_taps{{{{8, 6, 2, 0}, 4}, {{7, 1}, 2}, {{5, 3}, 2}, {{4}, 1}}};
+constexpr std::array<TapList, 4> phase_taps{
+    {{{0, 2, 8, 10}, 4}, {{1, 3, 9, 11}, 4}, {{4, 6, 12, 14}, 4}, {{5, 7, 13, 15}, 4}}};
+
+/// Order: [panel of kPanel outputs][part][input channel][tap][output of the panel]. Parts: parities of up3x3_stride2,
+/// phases of conv4x4_stride2 (which continue the depth), else one. `w` is [co][ci][taps], for up3x3_stride2
+/// [ci][co][taps].
+void pack_weights(const float* w, float* dst, const Shape& s) {
+  const bool up = s.kind == Kind::up3x3_stride2, down = s.kind == Kind::conv4x4_stride2;
+  const std::size_t ci = size(s.ci), co = size(s.co), taps = down ? 16 : 9;
+  const std::size_t out_stride = up ? taps : ci * taps, in_stride = up ? co * taps : taps;
+  const auto part = [&](std::size_t first, std::size_t width, std::size_t count, auto tap_at) {
+    for (std::size_t c = 0; c < ci; ++c) {
+      for (std::size_t t = 0; t < count; ++t) {
+        for (std::size_t o = 0; o < width; ++o) *dst++ = w[(first + o) * out_stride + c * in_stride + tap_at(t)];
+      }
+    }
+  };
+  for (std::size_t first = 0; first < co; first += kPanel) {
+    const std::size_t width = std::min(kPanel, co - first);
+    if (up || down) {
+      for (const TapList& list : down ? phase_taps : up_taps) {
+        part(first, width, list.count, [&](std::size_t t) { return std::size_t{list.tap[t]}; });
+      }
+    } else {
+      part(first, width, taps, [](std::size_t t) { return t; });
+    }
+  }
+}
+
+}  // namespace
+}  // namespace winograd
+
+namespace {
+
+using Run = void (*)(const winograd::Args&);
+
+Run kernel_for(Isa isa) {
+#if defined(__x86_64__)
+  if (isa == Isa::avx512) return winograd::avx512::run;
+  if (isa == Isa::avx2) return winograd::avx2::run;
+#endif
+  static_cast<void>(isa);
+  return winograd::base::run;
+}
+
+std::string_view name_of(winograd::Kind kind) {
+  switch (kind) {
+    case winograd::Kind::conv4x4_stride2:
+      return "f4x4_2x2_s2";
+    case winograd::Kind::up3x3_stride2:
+      return "f5x5_2x2_up2";
+    case winograd::Kind::conv3x3:
+      break;
+  }
+  return "f4x4_3x3";
+}
+
+/// x and y: what the kernel reads and writes; `smallest`: the extent from which on it beats oneDNN.
+MaybeStep step_for(winograd::Kind kind, const TensorDesc& x, const TensorDesc& y, std::string_view op,
+                   const Signature& s) {
+  constexpr std::int64_t min_channels = 64;
+  const g2face::Shape &from = x.type.shape, &to = y.type.shape;
+  const bool suits = s.precision == Precision::fast && s.known[1] && x.layout == native_layout() &&
+                     y.layout == native_layout() && from[1] % 16 == 0 && to[1] % 16 == 0 && from[1] >= min_channels &&
+                     to[1] >= min_channels && from.numel() > 0;
+  // The transposed convolution is measured by its input.
+  const g2face::Shape& measured = kind == winograd::Kind::up3x3_stride2 ? from : to;
+  const std::int64_t smallest = kind == winograd::Kind::up3x3_stride2 ? 32 : 16;
+  if (!suits || std::min(measured[2], measured[3]) < smallest) return std::nullopt;
+
+  const auto extent = [](std::int64_t v) { return static_cast<int>(v); };
+  const winograd::Shape shape{kind, extent(from[0]), extent(from[1]), extent(to[1]), extent(from[2]), extent(from[3])};
+  const winograd::Plan plan = winograd::make_plan(shape, s.threads);
+  Step step;
+  step.kernel = str(op, " winograd:", name_of(kind));
+  step.workspace = (plan.shared_floats + static_cast<std::size_t>(s.threads) * plan.private_floats) * sizeof(float);
+  step.packings.push_back({1, TensorDesc{s.in[1].type, Layout::nchw}.bytes(), [shape](const void* w, void* packed) {
+                             winograd::pack_weights(static_cast<const float*>(w), static_cast<float*>(packed), shape);
+                           }});
+  step.run = [shape, plan, threads = s.threads, run = kernel_for(best_isa())](const Buffers& b, Stream&) {
+    run({b.get<float>(0), b.get<float>(1), b.out_as<float>(), static_cast<float*>(b.workspace), shape, plan, threads});
+  };
+  return step;
+}
+
+using Pair = std::array<std::int64_t, 2>;
+
+Pair kernel_of(const Signature& s) { return {s.in[1].type.shape[2], s.in[1].type.shape[3]}; }
+
+}  // namespace
+
+MaybeStep winograd_conv2d(const Conv2dAttrs& a, const Signature& s) {
+  if (a.groups != 1 || a.pad != Pair{1, 1}) return std::nullopt;
+  const Pair kernel = kernel_of(s);
+  const bool dense = kernel == Pair{3, 3} && a.stride == Pair{1, 1};
+  const bool strided = kernel == Pair{4, 4} && a.stride == Pair{2, 2};
+  if (!dense && !strided) return std::nullopt;
+  return step_for(dense ? winograd::Kind::conv3x3 : winograd::Kind::conv4x4_stride2, s.in[0], s.out[0], "conv2d", s);
+}
+
+MaybeStep winograd_conv2d_input_grad(const Conv2dAttrs& a, const Signature& s) {
+  const g2face::Shape &from = s.in[0].type.shape, &to = s.out[0].type.shape;
+  const bool up = a.groups == 1 && a.pad == Pair{0, 0} && kernel_of(s) == Pair{3, 3} && a.stride == Pair{2, 2} &&
+                  to[2] == 2 * from[2] + 1 && to[3] == 2 * from[3] + 1;
+  if (!up) return std::nullopt;
+  return step_for(winograd::Kind::up3x3_stride2, s.in[0], s.out[0], "conv2d_input_grad", s);
+}
+
+}  // namespace g2face::cpu

@@ -1,0 +1,577 @@
+#pragma once
+// Winograd convolutions on blocked tensors, written once on a 16-float vector type and compiled per instruction set:
+// the including file defines G2FACE_WINOGRAD_ISA (a namespace) and in it kRows x kCols, the register block that fits
+// its register file, and kBlock, the channels per block of the tensor layout. No library templates with code are used
+// here: their instances could be merged with copies made for a smaller instruction set.
+//
+// Method: Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks"; stride 2 and the transposed
+// convolution are sums of convolutions with 2x2 taps over the phases of the input or output.
+
+#include <omp.h>
+
+#include <cstddef>
+#include <utility>
+
+#include "kernels/cpu/simd.hpp"
+#include "kernels/cpu/winograd_plan.hpp"
+
+namespace g2face::cpu::winograd::G2FACE_WINOGRAD_ISA {
+namespace {
+
+using std::size_t;
+
+#define G2FACE_INLINE_LAMBDA __attribute__((always_inline))
+
+typedef float Vec __attribute__((vector_size(64)));
+typedef float VecU __attribute__((vector_size(64), aligned(4), may_alias));
+typedef float HalfU __attribute__((vector_size(32), aligned(4), may_alias));
+
+G2FACE_INLINE void load(Vec& v, const float* p) { v = *reinterpret_cast<const VecU*>(p); }
+G2FACE_INLINE void store(float* p, const Vec& v) { *reinterpret_cast<VecU*>(p) = v; }
+
+// 16 channels of one pixel: together, or in two blocks of 8 that are `half` floats apart.
+G2FACE_INLINE void load_pixel(Vec& v, const float* p, [[maybe_unused]] size_t half) {
+  if constexpr (kBlock == kLane) {
+    load(v, p);
+  } else {
+    auto* parts = reinterpret_cast<HalfU*>(&v);
+    parts[0] = *reinterpret_cast<const HalfU*>(p);
+    parts[1] = *reinterpret_cast<const HalfU*>(p + half);
+  }
+}
+G2FACE_INLINE void store_pixel(float* p, const Vec& v, [[maybe_unused]] size_t half) {
+  if constexpr (kBlock == kLane) {
+    store(p, v);
+  } else {
+    const auto* parts = reinterpret_cast<const HalfU*>(&v);
+    *reinterpret_cast<HalfU*>(p) = parts[0];
+    *reinterpret_cast<HalfU*>(p + half) = parts[1];
+  }
+}
+
+// Calls f with the constants 0 .. N-1.
+template <size_t N, class F>
+G2FACE_INLINE void unroll(F&& f) {
+  [&]<size_t... I>(std::index_sequence<I...>) G2FACE_INLINE_LAMBDA { (f(std::integral_constant<size_t, I>{}), ...); }
+  (std::make_index_sequence<N>{});
+}
+
+constexpr size_t min_of(size_t a, size_t b) { return a < b ? a : b; }
+
+// ---- register block of the GEMM ----
+
+// sum[row][col][16] (+)= panel[k][row][16] * input[k/16][col][k%16], k over lanes*16 channels.
+template <size_t Rows, size_t Cols, size_t Width>
+void block_gemm(const float* panel, const float* input, const float* next, size_t lanes, float* sum, size_t row_stride,
+                bool add) {
+  Vec acc[Rows][Cols];
+  unroll<Rows * Cols>([&](auto i) G2FACE_INLINE_LAMBDA { acc[i / Cols][i % Cols] = Vec{}; });
+  for (; lanes > 0; --lanes, input += Cols * kLane) {
+    for (size_t quarter = 0; quarter < kLane; quarter += 4) {
+      unroll<4>([&](auto k) G2FACE_INLINE_LAMBDA {
+        Vec w[Rows];
+        unroll<Rows>([&](auto r) G2FACE_INLINE_LAMBDA { load(w[r], panel + k * Width + r * kLane); });
+        unroll<Cols>([&](auto c) G2FACE_INLINE_LAMBDA {
+          const float v = input[c * kLane + quarter + k];
+          unroll<Rows>([&](auto r) G2FACE_INLINE_LAMBDA { acc[r][c] += w[r] * v; });
+        });
+        if constexpr (k < (Cols + 3) / 4) __builtin_prefetch(next + (quarter / 4 + 4 * k) * kLane, 0, 3);
+      });
+      panel += 4 * Width;
+    }
+    next += Cols * kLane;
+  }
+  unroll<Rows * Cols>([&](auto i) G2FACE_INLINE_LAMBDA {
+    float* p = sum + (i / Cols) * row_stride + (i % Cols) * kLane;
+    if (add) {
+      Vec old;
+      load(old, p);
+      acc[i / Cols][i % Cols] += old;
+    }
+    store(p, acc[i / Cols][i % Cols]);
+  });
+}
+
+using GemmFn = void (*)(const float*, const float*, const float*, size_t, float*, size_t, bool);
+
+template <size_t Width>
+struct GemmTable {
+  static constexpr size_t rows = Width == 16 ? 1 : kRows;
+  GemmFn fn[kCols + 1];
+  constexpr GemmTable() : GemmTable(std::make_index_sequence<kCols>{}) {}
+  template <size_t... I>
+  constexpr explicit GemmTable(std::index_sequence<I...>) : fn{nullptr, block_gemm<rows, I + 1, Width>...} {}
+};
+template <size_t Width>
+constexpr GemmTable<Width> kGemm;
+
+// Columns are cut into nearly equal pieces of at most kCols.
+struct Cut {
+  size_t pieces, base, extra;
+  explicit constexpr Cut(size_t cols)
+      : pieces((cols + kCols - 1) / kCols), base(pieces ? cols / pieces : 0), extra(pieces ? cols % pieces : 0) {}
+  constexpr size_t begin(size_t i) const { return i * base + min_of(i, extra); }
+  constexpr size_t length(size_t i) const { return base + (i < extra ? 1 : 0); }
+};
+
+// ---- one-dimensional transforms, F(outputs, taps) ----
+// Interpolation points: +-a, +-b and infinity, for the longer ones also 0. a and b were chosen for small errors.
+// kPanels: how many different weight panels the transform needs; kSkip: input elements before its window.
+
+struct F43 {
+  static constexpr size_t kEdge = 6, kOut = 4, kTaps = 3, kPanels = 6, kSkip = 0;
+  static constexpr float a = 0.625F, b = 1.5F, a2 = a * a, b2 = b * b;
+  static constexpr double da = 0.625, db = 1.5, dn = 2 * (da * da - db * db);
+  static constexpr float weight[6][3] = {
+      {float(1 / (da * da * db * db)), 0.F, 0.F},
+      {float(1 / (da * da * dn)), float(1 / (da * dn)), float(1 / dn)},
+      {float(1 / (da * da * dn)), float(-1 / (da * dn)), float(1 / dn)},
+      {float(-1 / (db * db * dn)), float(-1 / (db * dn)), float(-1 / dn)},
+      {float(-1 / (db * db * dn)), float(1 / (db * dn)), float(-1 / dn)},
+      {0.F, 0.F, 1.F},
+  };
+  static G2FACE_INLINE void input(Vec (&d)[6]) {
+    const Vec ea = d[4] - b2 * d[2], oa = a * (d[3] - b2 * d[1]);
+    const Vec eb = d[4] - a2 * d[2], ob = b * (d[3] - a2 * d[1]);
+    d[0] = a2 * b2 * d[0] - (a2 + b2) * d[2] + d[4];
+    d[5] = a2 * b2 * d[1] - (a2 + b2) * d[3] + d[5];
+    d[1] = ea + oa;
+    d[2] = ea - oa;
+    d[3] = eb + ob;
+    d[4] = eb - ob;
+  }
+  static G2FACE_INLINE void output(const Vec (&m)[6], Vec (&y)[4]) {
+    const Vec sa = m[1] + m[2], da_ = m[1] - m[2], sb = m[3] + m[4], db_ = m[3] - m[4];
+    y[0] = m[0] + sa + sb;
+    y[1] = a * da_ + b * db_;
+    y[2] = a2 * sa + b2 * sb;
+    y[3] = a2 * a * da_ + b2 * b * db_ + m[5];
+  }
+};
+
+struct F42 {
+  static constexpr size_t kEdge = 5, kOut = 4, kTaps = 2, kPanels = 5, kSkip = 0;
+  static constexpr float a = 0.5F, b = 1.25F, a2 = a * a, b2 = b * b;
+  static constexpr double da = 0.5, db = 1.25, dn = 2 * (da * da - db * db);
+  static constexpr float weight[5][2] = {
+      {float(1 / (da * dn)), float(1 / dn)},
+      {float(-1 / (da * dn)), float(1 / dn)},
+      {float(-1 / (db * dn)), float(-1 / dn)},
+      {float(1 / (db * dn)), float(-1 / dn)},
+      {0.F, 1.F},
+  };
+  static G2FACE_INLINE void input(Vec (&d)[5]) {
+    const Vec ea = d[3] - b2 * d[1], oa = a * (d[2] - b2 * d[0]);
+    const Vec eb = d[3] - a2 * d[1], ob = b * (d[2] - a2 * d[0]);
+    d[4] = a2 * b2 * d[0] - (a2 + b2) * d[2] + d[4];
+    d[0] = ea + oa;
+    d[1] = ea - oa;
+    d[2] = eb + ob;
+    d[3] = eb - ob;
+  }
+  static G2FACE_INLINE void output(const Vec (&m)[5], Vec (&y)[4]) {
+    const Vec sa = m[0] + m[1], da_ = m[0] - m[1], sb = m[2] + m[3], db_ = m[2] - m[3];
+    y[0] = sa + sb;
+    y[1] = a * da_ + b * db_;
+    y[2] = a2 * sa + b2 * sb;
+    y[3] = a2 * a * da_ + b2 * b * db_ + m[4];
+  }
+};
+
+struct F52 {
+  static constexpr size_t kEdge = 6, kOut = 5, kTaps = 2, kPanels = 6, kSkip = 0;
+  static constexpr float a = F43::a, b = F43::b, a2 = a * a, b2 = b * b;
+  static constexpr double da = F43::da, db = F43::db, dn = F43::dn;
+  static constexpr float weight[6][2] = {
+      {float(1 / (da * da * db * db)), 0.F},
+      {float(1 / (da * da * dn)), float(1 / (da * dn))},
+      {float(1 / (da * da * dn)), float(-1 / (da * dn))},
+      {float(-1 / (db * db * dn)), float(-1 / (db * dn))},
+      {float(-1 / (db * db * dn)), float(1 / (db * dn))},
+      {0.F, 1.F},
+  };
+  static G2FACE_INLINE void input(Vec (&d)[6]) { F43::input(d); }
+  static G2FACE_INLINE void output(const Vec (&m)[6], Vec (&y)[5]) {
+    const Vec sa = m[1] + m[2], da_ = m[1] - m[2], sb = m[3] + m[4], db_ = m[3] - m[4];
+    y[0] = m[0] + sa + sb;
+    y[1] = a * da_ + b * db_;
+    y[2] = a2 * sa + b2 * sb;
+    y[3] = a2 * a * da_ + b2 * b * db_;
+    y[4] = a2 * a2 * sa + b2 * b2 * sb + m[5];
+  }
+};
+
+// A single tap, in the tiling of F52: the same weights serve all five positions.
+struct F51 {
+  static constexpr size_t kEdge = 5, kOut = 5, kTaps = 1, kPanels = 1, kSkip = 1;
+  static constexpr float weight[1][1] = {{1.F}};
+  static G2FACE_INLINE void input(Vec (&)[5]) {}
+  static G2FACE_INLINE void output(const Vec (&m)[5], Vec (&y)[5]) {
+    unroll<5>([&](auto i) G2FACE_INLINE_LAMBDA { y[i] = m[i]; });
+  }
+};
+
+// A separable transform: rows by Y, columns by X.
+template <class Fy, class Fx>
+struct F2d {
+  using Y = Fy;
+  using X = Fx;
+  static constexpr size_t kTaps = Y::kTaps * X::kTaps, kSlots = Y::kEdge * X::kEdge;
+};
+
+// ---- two-dimensional passes ----
+
+struct Tile {
+  size_t image, y, x;
+};
+
+G2FACE_INLINE Tile tile_at(const Plan& p, size_t index) {
+  const size_t per_image = p.tiles_y * p.tiles_x, rest = index % per_image;
+  return {index / per_image, rest / p.tiles_x, rest % p.tiles_x};
+}
+
+// Pixels of the input: rows `row` floats apart, blocks of channels `half` floats.
+struct Patch {
+  const float* pixels;
+  size_t row, half;
+};
+
+// Transforms every step-th pixel from `offset` on and writes one vector per slot.
+template <class F>
+G2FACE_INLINE void transform_patch(const Patch& patch, size_t offset, size_t step, float* dst, size_t slot_stride) {
+  constexpr size_t H = F::Y::kEdge, W = F::X::kEdge;
+  const float* src = patch.pixels + offset + F::Y::kSkip * patch.row + F::X::kSkip * kBlock;
+  Vec half[H][W];
+  for (size_t x = 0; x < W; ++x) {
+    Vec d[H];
+    unroll<H>([&](auto y)
+                  G2FACE_INLINE_LAMBDA { load_pixel(d[y], src + (y * patch.row + x * kBlock) * step, patch.half); });
+    F::Y::input(d);
+    unroll<H>([&](auto y) G2FACE_INLINE_LAMBDA { half[y][x] = d[y]; });
+  }
+  for (size_t y = 0; y < H; ++y) {
+    F::X::input(half[y]);
+    unroll<W>([&](auto x) G2FACE_INLINE_LAMBDA { store(dst + (y * W + x) * slot_stride, half[y][x]); });
+  }
+}
+
+// Copies the part of a patch that lies inside the image, zero elsewhere.
+template <int Edge>
+void copy_patch(const Patch& plane, int h, int w, int y0, int x0, float* dst) {
+  for (int y = 0; y < Edge; ++y) {
+    for (int x = 0; x < Edge; ++x, dst += kBlock) {
+      const bool inside = y0 + y >= 0 && y0 + y < h && x0 + x >= 0 && x0 + x < w;
+      Vec v{};
+      if (inside) load_pixel(v, plane.pixels + size_t(y0 + y) * plane.row + size_t(x0 + x) * kBlock, plane.half);
+      store_pixel(dst, v, size_t(Edge * Edge) * kBlock);
+    }
+  }
+}
+
+// What a kind of convolution makes out of a patch. Step: input pixels per output pixel.
+template <class F>
+struct Dense {  // stride 1
+  static constexpr size_t kEdge = F::Y::kEdge, kOut = F::Y::kOut, kStep = 1;
+  static G2FACE_INLINE void input(const Patch& patch, float* dst, size_t, size_t slot_stride) {
+    transform_patch<F>(patch, 0, 1, dst, slot_stride);
+  }
+};
+template <class F>
+struct Strided {  // stride 2: the four phases of the image become four times the channels
+  static constexpr size_t kEdge = F::Y::kEdge, kOut = F::Y::kOut, kStep = 2;
+  static G2FACE_INLINE void input(const Patch& patch, float* dst, size_t phase_stride, size_t slot_stride) {
+    for (size_t phase = 0; phase < 4; ++phase)
+      transform_patch<F>(patch, phase / 2 * patch.row + phase % 2 * kBlock, 2, dst + phase * phase_stride, slot_stride);
+  }
+};
+using UpEE = F2d<F52, F52>;
+using UpEO = F2d<F52, F51>;
+using UpOE = F2d<F51, F52>;
+using UpOO = F2d<F51, F51>;
+struct Up {  // transposed, stride 2: one convolution per parity of the output row and column
+  static constexpr size_t kEdge = 6, kOut = 5, kStep = 1;
+  static G2FACE_INLINE void input(const Patch& patch, float* dst, size_t, size_t slot_stride) {
+    transform_patch<UpEE>(patch, 0, 1, dst, slot_stride);
+    transform_patch<UpEO>(patch, 0, 1, dst += UpEE::kSlots * slot_stride, slot_stride);
+    transform_patch<UpOE>(patch, 0, 1, dst += UpEO::kSlots * slot_stride, slot_stride);
+    transform_patch<UpOO>(patch, 0, 1, dst += UpOE::kSlots * slot_stride, slot_stride);
+  }
+};
+
+// Input transform of one piece of tiles for one block of 16 input channels.
+template <class C>
+void transform_input(const Args& s, size_t lane, size_t first_tile, size_t count, float* dst) {
+  constexpr int edge = int(C::kEdge * C::kStep), out = int(C::kOut * C::kStep);
+  const Plan& p = s.plan;
+  const size_t ci = size_t(s.shape.ci), pixels = size_t(s.shape.h) * size_t(s.shape.w);
+  alignas(64) float border[size_t(edge * edge) * kLane];
+  const Patch inner{border, size_t(edge) * kBlock, size_t(edge * edge) * kBlock};
+  for (size_t i = 0; i < count; ++i) {
+    const Tile t = tile_at(p, first_tile + i);
+    Patch patch{s.x + (t.image * (ci / kLane) + lane) * pixels * kLane, size_t(s.shape.w) * kBlock, pixels * kBlock};
+    const int y0 = int(t.y) * out - 1, x0 = int(t.x) * out - 1;
+    if (y0 >= 0 && x0 >= 0 && y0 + edge <= s.shape.h && x0 + edge <= s.shape.w) {
+      patch.pixels += size_t(y0) * patch.row + size_t(x0) * kBlock;
+    } else {
+      copy_patch<edge>(patch, s.shape.h, s.shape.w, y0, x0, border);
+      patch = inner;
+    }
+    C::input(patch, dst + i * kLane, ci * count, p.slot_stride);
+  }
+}
+
+// One row of the weight transform: panels [depth][Width], stride floats apart, from [depth][taps][Width].
+template <class F, size_t Width>
+void transform_weights(const float* packed, size_t row, size_t depth, float* panels, size_t stride) {
+  constexpr size_t H = F::Y::kTaps, W = F::X::kTaps;
+  float g[H];
+  for (size_t i = 0; i < H; ++i) g[i] = F::Y::weight[row][i];
+  for (size_t i = 0; i < depth; ++i, packed += F::kTaps * Width, panels += Width) {
+    for (size_t o = 0; o < Width; o += kLane) {
+      Vec sum[W];
+      unroll<W>([&](auto x) G2FACE_INLINE_LAMBDA {
+        Vec v;
+        load(v, packed + x * Width + o);
+        sum[x] = g[0] * v;
+        unroll<H - 1>([&](auto y) G2FACE_INLINE_LAMBDA {
+          load(v, packed + ((y + 1) * W + x) * Width + o);
+          sum[x] += g[y + 1] * v;
+        });
+      });
+      unroll<F::X::kPanels>([&](auto j) G2FACE_INLINE_LAMBDA {
+        Vec v = F::X::weight[j][0] * sum[0];
+        unroll<W - 1>([&](auto x) G2FACE_INLINE_LAMBDA { v += F::X::weight[j][x + 1] * sum[x + 1]; });
+        store(panels + j * stride + o, v);
+      });
+    }
+  }
+}
+
+// Where the outputs of a tile go: pixel (step * i + parity) for i below the limit.
+struct Target {
+  size_t step, parity_y, parity_x, limit_y, limit_x;
+};
+
+// Output transform of the tiles [first, first + count) for one block of 16 output channels.
+template <class F>
+void transform_output(const Args& s, const Target& to, size_t lane, size_t first, size_t count, const float* sums) {
+  constexpr size_t H = F::Y::kEdge, W = F::X::kEdge, OutH = F::Y::kOut, OutW = F::X::kOut;
+  const Plan& p = s.plan;
+  const size_t col_step = to.step * kBlock, row_step = to.step * p.out_w * kBlock, pixels = p.out_h * p.out_w;
+  for (size_t i = 0; i < count; ++i, sums += kLane) {
+    Vec half[OutH][W];
+    for (size_t x = 0; x < W; ++x) {
+      Vec m[H], y[OutH];
+      unroll<H>([&](auto r) G2FACE_INLINE_LAMBDA { load(m[r], sums + (r * W + x) * p.sum_stride); });
+      F::Y::output(m, y);
+      unroll<OutH>([&](auto r) G2FACE_INLINE_LAMBDA { half[r][x] = y[r]; });
+    }
+    const Tile t = tile_at(p, first + i);
+    const size_t y0 = t.y * OutH, x0 = t.x * OutW;
+    const size_t rows = min_of(OutH, to.limit_y - y0), cols = min_of(OutW, to.limit_x - x0);
+    float* dst = s.y + (t.image * (size_t(s.shape.co) / kLane) + lane) * pixels * kLane +
+                 ((y0 * to.step + to.parity_y) * p.out_w + x0 * to.step + to.parity_x) * kBlock;
+    for (size_t r = 0; r < rows; ++r, dst += row_step) {
+      Vec y[OutW];
+      F::X::output(half[r], y);
+      if (cols == OutW) {
+        unroll<OutW>([&](auto c) G2FACE_INLINE_LAMBDA { store_pixel(dst + c * col_step, y[c], pixels * kBlock); });
+      } else {
+        for (size_t c = 0; c < cols; ++c) store_pixel(dst + c * col_step, y[c], pixels * kBlock);
+      }
+    }
+  }
+}
+
+// ---- drivers ----
+
+struct Range {
+  size_t begin, end;
+};
+
+// Width in channels of the sub-panel that starts at output channel c.
+G2FACE_INLINE size_t panel_width(const Args& s, size_t c) { return min_of(kPanel, size_t(s.shape.co) - c); }
+
+// Multiplies one slot of a piece of tiles with one sub-panel, depth channels from depth0. The transformed input of a
+// slot is stored per piece, [piece][depth/16][tile of the piece][16], so that the register block reads it in order.
+G2FACE_INLINE void multiply(size_t width, const float* panel, const float* input, const float* next, size_t depth,
+                            size_t tiles, float* sums, size_t row_stride, bool add) {
+  if (width == kPanel) {
+    for (size_t row = 0; row < kPanel / kLane; row += GemmTable<kPanel>::rows)
+      kGemm<kPanel>.fn[tiles](panel + row * kLane, input, next, depth / kLane, sums + row * row_stride, row_stride,
+                              add);
+  } else {
+    kGemm<kLane>.fn[tiles](panel, input, next, depth / kLane, sums, row_stride, add);
+  }
+}
+
+// Panels of one row of slots for the sub-panel that starts at channel c; tap: first tap of this transform in the
+// packed weights.
+template <class F>
+G2FACE_INLINE void make_panels(const Args& s, size_t c, size_t tap, size_t row, size_t d, size_t depth, float* panels,
+                               size_t stride) {
+  const size_t width = panel_width(s, c);
+  const float* packed = s.packed + c * s.plan.depth * s.plan.taps + (tap * s.plan.depth + d * F::kTaps) * width;
+  if (width == kPanel)
+    transform_weights<F, kPanel>(packed, row, depth, panels, stride);
+  else
+    transform_weights<F, kLane>(packed, row, depth, panels, stride);
+}
+
+// Some pieces of the tiles of a shared block and the output channels that one thread makes for them.
+struct Work {
+  size_t first_tile;
+  const Cut& cut;
+  Range pieces, channels;
+  float *panels, *sums;
+};
+
+// One slot of all pieces of a work item: sums (+)= panels * input.
+G2FACE_INLINE void multiply_slot(const Args& s, const Work& w, const float* slot, size_t d, size_t depth,
+                                 const float* panels, float* sum) {
+  const Plan& p = s.plan;
+  const size_t origin = w.cut.begin(w.pieces.begin), row_stride = (w.cut.begin(w.pieces.end) - origin) * kLane;
+  for (size_t i = w.pieces.begin; i < w.pieces.end; ++i) {
+    const size_t begin = w.cut.begin(i), length = w.cut.length(i);
+    const float* in = slot + begin * p.depth + d * length;
+    const size_t j = i + 1 < w.pieces.end ? i + 1 : w.pieces.begin;
+    const float* next = slot + (j > i ? 0 : p.slot_stride) + w.cut.begin(j) * p.depth + d * w.cut.length(j);
+    for (size_t c = w.channels.begin; c < w.channels.end; c += kPanel) {
+      const size_t sub = (c - w.channels.begin) / kPanel;
+      multiply(panel_width(s, c), panels + sub * p.panel_stride, in, next, depth, length,
+               sum + 2 * sub * row_stride + (begin - origin) * kLane, row_stride, d > 0);
+    }
+  }
+}
+
+// Weight panels are transformed for one row of slots and kDepth channels at a time: they are used while they are in
+// the L1 and L2 caches and never reach memory.
+template <class F>
+void winograd_group(const Args& s, const Work& w, size_t tap, const float* input, const Target& target) {
+  const Plan& p = s.plan;
+  for (size_t d = 0; d < p.depth; d += kDepth) {
+    const size_t depth = min_of(kDepth, p.depth - d);
+    for (size_t row = 0; row < F::Y::kEdge; ++row) {
+      if (row < F::Y::kPanels) {
+        for (size_t c = w.channels.begin; c < w.channels.end; c += kPanel)
+          make_panels<F>(s, c, tap, row, d, depth, w.panels + (c - w.channels.begin) / kPanel * p.panel_stride,
+                         2 * p.panel_stride);
+      }
+      for (size_t col = 0; col < F::X::kEdge; ++col) {
+        const size_t slot = row * F::X::kEdge + col, panel = min_of(col, F::X::kPanels - 1);
+        multiply_slot(s, w, input + slot * p.slot_stride, d, depth, w.panels + 2 * panel * p.panel_stride,
+                      w.sums + slot * p.sum_stride);
+      }
+    }
+  }
+  const size_t begin = w.cut.begin(w.pieces.begin), tiles = w.cut.begin(w.pieces.end) - begin;
+  for (size_t c = w.channels.begin; c < w.channels.end; c += kLane)
+    transform_output<F>(s, target, c / kLane, w.first_tile + begin, tiles, w.sums + (c - w.channels.begin) * tiles);
+}
+
+template <class F>
+G2FACE_INLINE void run_group(const Args& s, const Work& w, const float* input, Dense<F>) {
+  winograd_group<F>(s, w, 0, input, {1, 0, 0, s.plan.out_h, s.plan.out_w});
+}
+template <class F>
+G2FACE_INLINE void run_group(const Args& s, const Work& w, const float* input, Strided<F>) {
+  winograd_group<F>(s, w, 0, input, {1, 0, 0, s.plan.out_h, s.plan.out_w});
+}
+G2FACE_INLINE void run_group(const Args& s, const Work& w, const float* input, Up) {
+  const size_t h = size_t(s.shape.h), x = size_t(s.shape.w), slot = s.plan.slot_stride;
+  winograd_group<UpEE>(s, w, 0, input, {2, 0, 0, h + 1, x + 1});
+  winograd_group<UpEO>(s, w, 4, input += UpEE::kSlots * slot, {2, 0, 1, h + 1, x});
+  winograd_group<UpOE>(s, w, 6, input += UpEO::kSlots * slot, {2, 1, 0, h, x + 1});
+  winograd_group<UpOO>(s, w, 8, input += UpOE::kSlots * slot, {2, 1, 1, h, x});
+}
+
+// Deep layers: all threads share the transformed input of a large block, each takes some output channels.
+template <class C>
+void winograd_shared(const Args& s) {
+  const Plan& p = s.plan;
+  float* input = s.workspace;
+  const size_t lanes = size_t(s.shape.ci) / kLane;
+#pragma omp parallel num_threads(s.threads)
+  {
+    float* panels = input + p.shared_floats + size_t(omp_get_thread_num()) * p.private_floats;
+    float* sums = panels + p.panel_floats;
+    for (size_t first = 0; first < p.tiles; first += p.block) {
+      const Cut cut(min_of(p.block, p.tiles - first));
+#pragma omp for schedule(dynamic) collapse(2)
+      for (size_t lane = 0; lane < lanes; ++lane)
+        for (size_t i = 0; i < cut.pieces; ++i)
+          transform_input<C>(s, lane, first + cut.begin(i), cut.length(i),
+                             input + cut.begin(i) * p.depth + lane * cut.length(i) * kLane);
+#pragma omp for schedule(dynamic) collapse(2)
+      for (size_t group = 0; group < p.groups; ++group) {
+        for (size_t part = 0; part < p.split; ++part) {
+          const Range pieces{cut.pieces * part / p.split, cut.pieces * (part + 1) / p.split};
+          const Range channels{group * kGroup, min_of(group * kGroup + kGroup, size_t(s.shape.co))};
+          if (pieces.begin < pieces.end) run_group(s, {first, cut, pieces, channels, panels, sums}, input, C{});
+        }
+      }
+    }
+  }
+}
+
+// Shallow layers: all transformed weights fit the shared cache, each thread keeps its own tiles in its L2 cache.
+template <class F>
+void winograd_private(const Args& s) {
+  constexpr size_t rows = F::Y::kEdge, slots = F::kSlots;
+  const Plan& p = s.plan;
+  const size_t lanes = size_t(s.shape.ci) / kLane, co = size_t(s.shape.co);
+  float* panels = s.workspace;
+#pragma omp parallel num_threads(s.threads)
+  {
+    float* input = panels + p.shared_floats + size_t(omp_get_thread_num()) * p.private_floats;
+    float* sums = input + p.input_floats;
+#pragma omp for schedule(dynamic) collapse(2)
+    for (size_t c = 0; c < co; c += kPanel)
+      for (size_t row = 0; row < rows; ++row)
+        make_panels<F>(s, c, 0, row, 0, p.depth, panels + (c / kPanel * rows + row) * F::X::kEdge * p.panel_stride,
+                       p.panel_stride);
+#pragma omp for schedule(dynamic)
+    for (size_t block = 0; block < p.blocks; ++block) {
+      const size_t first = block * p.block;
+      const Cut cut(min_of(p.block, p.tiles - first));
+      const size_t tiles = cut.begin(cut.pieces);
+      for (size_t i = 0; i < cut.pieces; ++i)
+        for (size_t lane = 0; lane < lanes; ++lane)
+          transform_input<Dense<F>>(s, lane, first + cut.begin(i), cut.length(i),
+                                    input + cut.begin(i) * p.depth + lane * cut.length(i) * kLane);
+      for (size_t c = 0; c < co; c += kPanel) {
+        const size_t width = panel_width(s, c);
+        const float* panel = panels + c / kPanel * slots * p.panel_stride;
+        for (size_t slot = 0; slot < slots; ++slot, panel += p.panel_stride) {
+          for (size_t d = 0; d < p.depth; d += kDepth) {
+            for (size_t i = 0; i < cut.pieces; ++i) {
+              const float* in = input + slot * p.slot_stride + cut.begin(i) * p.depth + d * cut.length(i);
+              // The input is close by; what has to be fetched early is the next weight panel.
+              const float* next = panel + (d + kDepth) * width + i * kDepth * width / cut.pieces;
+              multiply(width, panel + d * width, in, next, min_of(kDepth, p.depth - d), cut.length(i),
+                       sums + slot * p.sum_stride + cut.begin(i) * kLane, tiles * kLane, d > 0);
+            }
+          }
+        }
+        for (size_t r = 0; r < width / kLane; ++r)
+          transform_output<F>(s, {1, 0, 0, p.out_h, p.out_w}, c / kLane + r, first, tiles, sums + r * tiles * kLane);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void run(const Args& args) {
+  using F3x3 = F2d<F43, F43>;
+  switch (args.shape.kind) {
+    case Kind::conv3x3:
+      return args.plan.private_tiles ? winograd_private<F3x3>(args) : winograd_shared<Dense<F3x3>>(args);
+    case Kind::conv4x4_stride2:
+      return winograd_shared<Strided<F2d<F42, F42>>>(args);
+    case Kind::up3x3_stride2:
+      return winograd_shared<Up>(args);
+  }
+}
+
+}  // namespace g2face::cpu::winograd::G2FACE_WINOGRAD_ISA

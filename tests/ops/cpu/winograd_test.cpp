@@ -1,0 +1,139 @@
+// The Winograd kernels of conv2d and conv2d_input_grad, each instruction set that this machine has.
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "ops/cpu_step.hpp"
+#include "g2face/ops/conv2d.hpp"
+#include "kernels/cpu/layout.hpp"
+
+using namespace g2face;
+using namespace g2face::testing;
+
+namespace {
+
+/// Lowers the instruction set for its lifetime.
+class IsaScope {
+ public:
+  explicit IsaScope(const char* isa) {
+    if (const char* before = std::getenv(name)) before_ = before;
+    setenv(name, isa, 1);
+  }
+  ~IsaScope() {
+    if (before_) {
+      setenv(name, before_->c_str(), 1);
+    } else {
+      unsetenv(name);
+    }
+  }
+  IsaScope(const IsaScope&) = delete;
+  IsaScope& operator=(const IsaScope&) = delete;
+
+ private:
+  static constexpr const char* name = "G2FACE_CPU_ISA";
+  std::optional<std::string> before_;
+};
+
+struct Case {
+  const OpDef& op;
+  std::int64_t n, c, h, w, o, kernel, stride, pad;
+  const char* kernel_name;
+
+  bool transposed() const { return &op == &conv2d_input_grad_op; }
+  Conv2dAttrs attrs() const {
+    Conv2dAttrs a;
+    a.stride = {stride, stride};
+    a.pad = {pad, pad};
+    a.kernel = {kernel, kernel};
+    a.input = {h, w};
+    if (transposed()) a.input = {(h - 1) * stride + kernel - 2 * pad, (w - 1) * stride + kernel - 2 * pad};
+    return a;
+  }
+  std::vector<Tensor> in() const {
+    const Shape weight = transposed() ? Shape{c, o, kernel, kernel} : Shape{o, c, kernel, kernel};
+    return {random_tensor({n, c, h, w}, 1), random_tensor(weight, 2)};
+  }
+};
+
+/// Extents that are no multiple of a tile, channels that end in half a panel, depths beyond one block of sums, and a
+/// layer (the second) whose transformed weights the threads share.
+const std::vector<Case> cases = {
+    {conv2d_op, 3, 80, 17, 22, 112, 3, 1, 1, "conv2d winograd:f4x4_3x3"},
+    {conv2d_op, 1, 64, 37, 16, 64, 3, 1, 1, "conv2d winograd:f4x4_3x3"},
+    {conv2d_op, 1, 208, 16, 19, 64, 3, 1, 1, "conv2d winograd:f4x4_3x3"},
+    {conv2d_op, 2, 64, 33, 46, 80, 4, 2, 1, "conv2d winograd:f4x4_2x2_s2"},
+    {conv2d_op, 3, 80, 32, 35, 64, 4, 2, 1, "conv2d winograd:f4x4_2x2_s2"},
+    {conv2d_input_grad_op, 2, 64, 32, 37, 80, 3, 2, 0, "conv2d_input_grad winograd:f5x5_2x2_up2"},
+    {conv2d_input_grad_op, 1, 144, 34, 33, 64, 3, 2, 0, "conv2d_input_grad winograd:f5x5_2x2_up2"},
+};
+
+CpuCall call_of(const Case& k, const std::vector<Tensor>& in, int threads) {
+  const Layout native = cpu::native_layout();
+  return {k.op, k.attrs(), in, {native, Layout::nchw}, {native}, {false, true}, threads, Precision::fast};
+}
+
+bool same_bits(const Tensor& a, const Tensor& b) {
+  return a.bytes() == b.bytes() && std::memcmp(a.data(), b.data(), a.bytes()) == 0;
+}
+
+}  // namespace
+
+TEST_CASE("winograd: odd extents and batches agree with the reference loops, whatever the number of threads") {
+  for (const Case& k : cases) {
+    const std::vector<Tensor> in = k.in();
+    const Tensor want = run_reference(k.op, k.attrs(), in)[0];
+    for (const cpu::Isa isa : {cpu::Isa::base, cpu::Isa::avx2, cpu::Isa::avx512}) {
+      const std::string name(cpu::name_of(isa));
+      const IsaScope lowered(name.c_str());
+      if (cpu::best_isa() != isa) continue;
+      INFO(k.kernel_name, " ", name, " x ", in[0].shape(), " w ", in[1].shape());
+      const CpuResult one = run_cpu(call_of(k, in, 1));
+      CHECK(one.kernel == k.kernel_name);
+      CHECK(relative_error(one.out[0].to(DType::f64), want) <= 1.5e-6);
+      for (const int threads : {2, 3}) CHECK(same_bits(run_cpu(call_of(k, in, threads)).out[0], one.out[0]));
+    }
+  }
+}
+
+TEST_CASE("winograd: an image gives the same bits alone and in a batch") {
+  for (const Case& k : cases) {
+    if (k.n == 1) continue;
+    const std::vector<Tensor> in = k.in();
+    const CpuResult batch = run_cpu(call_of(k, in, 2));
+    Case alone = k;
+    alone.n = 1;
+    Tensor last(Type{DType::f32, {1, k.c, k.h, k.w}});
+    const auto* images = static_cast<const char*>(in[0].data());
+    std::memcpy(last.mutable_data(), images + (k.n - 1) * static_cast<std::int64_t>(last.bytes()), last.bytes());
+    const CpuResult one = run_cpu(call_of(alone, {last, in[1]}, 2));
+    const auto* results = static_cast<const char*>(batch.out[0].data());
+    INFO(k.kernel_name);
+    CHECK(std::memcmp(results + batch.out[0].bytes() - one.out[0].bytes(), one.out[0].data(), one.out[0].bytes()) == 0);
+  }
+}
+
+TEST_CASE("winograd: only where it is allowed and pays") {
+  const Case& k = cases[1];
+  const std::vector<Tensor> in = k.in();
+  const auto uses_it = [](const CpuCall& call) { return run_cpu(call).kernel.find("winograd:f") != std::string::npos; };
+  CHECK(uses_it(call_of(k, in, 1)));
+  CpuCall strict = call_of(k, in, 1);
+  strict.precision = Precision::strict;
+  CHECK_FALSE(uses_it(strict));
+  CpuCall unknown = call_of(k, in, 1);
+  unknown.known = {false, false};
+  CHECK_FALSE(uses_it(unknown));
+  Case small = k;
+  small.w = 15;
+  CHECK_FALSE(uses_it(call_of(small, small.in(), 1)));
+  Case odd = k;
+  odd.c = 72;
+  CpuCall plain = call_of(odd, odd.in(), 1);
+  plain.in_layouts = plain.out_layouts = {};
+  CHECK_FALSE(uses_it(plain));
+}
