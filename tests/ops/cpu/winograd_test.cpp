@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "ops/cpu_step.hpp"
+#include "ops/cpu/cpu_step.hpp"
 #include "g2face/ops/conv2d.hpp"
 #include "kernels/cpu/layout.hpp"
 
