@@ -5,7 +5,8 @@
 namespace g2face::cpu {
 namespace {
 
-/// 64 running sums hide the latency of adding; lanes that mean the same are added up at the end, always in one order.
+/// 64 running sums hide the latency of adding; lanes that mean the same are added up in double at
+/// the end, always in one order.
 template <bool squares>
 struct Loop {
   G2FACE_INLINE static float term(float x, float center) {
@@ -25,10 +26,8 @@ struct Loop {
       for (std::int64_t l = 0; l < max_lanes; ++l) sums[l] += term(x[i + l], center[l]);
     }
     for (std::int64_t l = 0; i < s.n; ++i, ++l) sums[l] += term(x[i], center[l]);
-    for (std::int64_t width = max_lanes / 2; width >= s.lanes; width /= 2) {
-      for (std::int64_t l = 0; l < width; ++l) sums[l] += sums[l + width];
-    }
-    for (std::int64_t l = 0; l < s.lanes; ++l) s.result[l] = sums[l];
+    for (std::int64_t l = 0; l < s.lanes; ++l) s.result[l] = 0;
+    for (std::int64_t l = 0; l < max_lanes; ++l) s.result[l & (s.lanes - 1)] += static_cast<double>(sums[l]);
   }
 };
 

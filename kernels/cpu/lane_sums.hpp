@@ -13,7 +13,7 @@ struct LaneSums {
   std::int64_t n;
   std::int64_t lanes;
   const float* center;  // [lanes], for deviations; else null
-  float* result;        // [lanes]
+  double* result;       // [lanes]
 };
 using LaneSumsLoop = void (*)(const LaneSums&);
 

@@ -52,10 +52,12 @@ struct Loops {
 /// Chunk `i` of the run at x: mean and squared deviations by lane.
 void summarise(const Problem& p, const Loops& loops, const float* x, std::int64_t i, float* mean, float* deviations) {
   const std::int64_t begin = i * chunk_floats, n = std::min(chunk_floats, p.run - begin);
-  const auto count = static_cast<float>(n / p.lanes);
-  loops.sums({x + begin, n, p.lanes, nullptr, mean});
-  for (std::int64_t l = 0; l < p.lanes; ++l) mean[l] /= count;
-  loops.deviations({x + begin, n, p.lanes, mean, deviations});
+  const auto count = static_cast<double>(n / p.lanes);
+  double sums[cpu::max_lanes];
+  loops.sums({x + begin, n, p.lanes, nullptr, sums});
+  for (std::int64_t l = 0; l < p.lanes; ++l) mean[l] = static_cast<float>(sums[l] / count);
+  loops.deviations({x + begin, n, p.lanes, mean, sums});
+  for (std::int64_t l = 0; l < p.lanes; ++l) deviations[l] = static_cast<float>(sums[l]);
 }
 
 /// Merges all chunks of a channel and writes its results.

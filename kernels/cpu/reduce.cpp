@@ -90,11 +90,11 @@ Problem recognise(const ReduceAttrs& a, const TensorDesc& x) {
 void sum_chunks(const Problem& p, cpu::LaneSumsLoop loop, const float* x, std::int64_t begin, std::int64_t end,
                 double* sums) {
   const std::int64_t per_run = (p.run + chunk_floats - 1) / chunk_floats;
-  float part[cpu::max_lanes];
+  double part[cpu::max_lanes];
   for (std::int64_t i = begin; i < end; ++i) {
     const std::int64_t first = i % per_run * chunk_floats;
     loop({x + p.reduced[i / per_run] + first, std::min(chunk_floats, p.run - first), p.lanes, nullptr, part});
-    for (std::int64_t l = 0; l < p.lanes; ++l) sums[l] += static_cast<double>(part[l]);
+    for (std::int64_t l = 0; l < p.lanes; ++l) sums[l] += part[l];
   }
 }
 
