@@ -39,26 +39,34 @@ std::vector<std::string> Plan::kernels() const {
 }
 
 std::string Plan::print(std::span<const double> seconds) const {
-  std::ostringstream out;
   const bool timed = seconds.size() == data_->steps.size();
-  out << std::left << std::setw(5) << "step" << std::setw(20) << "op" << std::setw(34) << "kernel" << std::setw(30)
-      << "result" << std::setw(9) << "layout" << std::right << std::setw(12) << "bytes" << std::setw(12) << "workspace";
-  if (timed) out << std::setw(10) << "ms";
-  out << "  node\n";
+  std::vector<std::vector<std::string>> rows = {
+      {"step", "op", "kernel", "result", "layout", "bytes", "workspace", "ms", "node"}};
   double total = 0;
   std::size_t reorders = 0;
   for (std::size_t i = 0; i < data_->steps.size(); ++i) {
     const PlanStep& s = data_->steps[i];
     const PlanValue& result = data_->values[static_cast<std::size_t>(s.out[0])];
+    std::ostringstream ms;
+    if (timed) ms << std::fixed << std::setprecision(3) << seconds[i] * 1e3;
+    rows.push_back({std::to_string(i), std::string(s.op->name), s.step.kernel, result.desc.type.str(),
+                    std::string(name_of(result.desc.layout)), std::to_string(result.bytes),
+                    std::to_string(s.step.workspace), ms.str(), s.name});
     if (s.op->name == "reorder") ++reorders;
-    out << std::left << std::setw(5) << i << std::setw(20) << s.op->name << std::setw(34) << s.step.kernel
-        << std::setw(30) << result.desc.type.str() << std::setw(9) << name_of(result.desc.layout) << std::right
-        << std::setw(12) << result.bytes << std::setw(12) << s.step.workspace;
-    if (timed) {
-      out << std::setw(10) << std::fixed << std::setprecision(3) << seconds[i] * 1e3;
-      total += seconds[i];
+    if (timed) total += seconds[i];
+  }
+  std::vector<std::size_t> widths(rows[0].size(), 0);
+  for (const auto& row : rows) {
+    for (std::size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
+  }
+  std::ostringstream out;
+  for (const auto& row : rows) {
+    for (std::size_t c = 0; c + 1 < row.size(); ++c) {
+      if (c == 7 && !timed) continue;
+      const bool number = c == 0 || (c >= 5 && c <= 7);
+      out << (number ? std::right : std::left) << std::setw(static_cast<int>(widths[c])) << row[c] << "  ";
     }
-    out << "  " << s.name << "\n";
+    out << row.back() << "\n";
   }
   out << data_->steps.size() << " steps (" << reorders << " reorders), " << data_->load_steps.size()
       << " done at load, arena " << data_->arena_bytes << " bytes";
