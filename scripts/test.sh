@@ -34,7 +34,7 @@ fi
 configure $gcc_preset release "${launcher[@]}" -D CMAKE_CXX_COMPILER=g++ -D G2FACE_BENCH=ON -D G2FACE_LINT=ON
 # One build shows that Clang compiles everything, runs it and the CUDA kernels on the host under the sanitizers, and
 # holds the fuzzers.
-configure emulated sanitize "${launcher[@]}" -D CMAKE_CXX_COMPILER=clang++-14 -D G2FACE_FUZZ=ON
+configure emulated sanitize "${launcher[@]}" -D CMAKE_CXX_COMPILER=clang++-14 -D G2FACE_FUZZ=ON -D G2FACE_FUZZ_SECONDS=20
 
 printf 'subdirs("%s")\n' "${trees[@]}" >build-ci/CTestTestfile.cmake
 exec ctest --test-dir build-ci --output-on-failure -j "$jobs" "$@"
