@@ -67,7 +67,7 @@ class How {
 
 /// Limits of relative L2 errors.
 struct CheckLimits {
-  double differences = 1e-6;   // gradients against central differences
+  double differences = 1e-6;   // gradients against central differences; 0 leaves them out
   double strict = 1e-6;        // Precision::strict, against the reference device
   double fast = 1e-5;          // Precision::fast
   double gradient_factor = 4;  // gradients may differ from the reference by this much more
