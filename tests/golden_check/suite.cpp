@@ -5,8 +5,8 @@
 #include <set>
 #include <thread>
 
+#include "case_check.hpp"
 #include "network_check.hpp"
-#include "op_check.hpp"
 
 namespace g2face::golden {
 namespace {

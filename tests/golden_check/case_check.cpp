@@ -1,4 +1,4 @@
-#include "op_check.hpp"
+#include "case_check.hpp"
 
 #include <algorithm>
 #include <chrono>
