@@ -154,7 +154,9 @@ struct Problem {
   RowLoop filter = nullptr;
   void (*combine)(const CombineArgs&) = nullptr;
 
-  std::int64_t ring_floats() const { return y.taps() * strip * lanes; }
+  /// Rows of the ring are a cache line more than a power of two apart, so that they fall into different cache sets.
+  std::int64_t ring_row() const { return strip * lanes + 16; }
+  std::int64_t ring_floats() const { return y.taps() * ring_row(); }
 };
 
 /// Where things lie in the workspace.
@@ -223,11 +225,10 @@ void run_part(const Problem& p, const float* in, float* out, const std::int64_t*
   for (std::int64_t y = y0; y < y1; ++y) {
     const std::int64_t base = p.y.base(y);
     for (next = std::max(next, base); next < base + taps; ++next) {
-      p.filter(
-          {in + next * p.x.in * p.lanes, ring + next % taps * p.strip * p.lanes, bases, weights_x, x0, x1, p.x.taps()});
+      p.filter({in + next * p.x.in * p.lanes, ring + next % taps * p.ring_row(), bases, weights_x, x0, x1, p.x.taps()});
     }
     CombineArgs c{{}, weights_y + y * taps, taps, width, out + (y * p.x.out + x0) * p.lanes, accumulate};
-    for (std::int64_t j = 0; j < taps; ++j) c.rows[j] = ring + (base + j) % taps * p.strip * p.lanes;
+    for (std::int64_t j = 0; j < taps; ++j) c.rows[j] = ring + (base + j) % taps * p.ring_row();
     p.combine(c);
   }
 }

@@ -1,0 +1,105 @@
+// The convolutions of the generator, beside oneDNN's bare primitive in the same run (goal: at least 85 % of it).
+
+#include "g2face/ops/conv2d.hpp"
+#include "kernels/cpu/layout.hpp"
+#include "kernels/cpu/onednn.hpp"
+#include "step_bench.hpp"
+
+namespace g2face::bench {
+namespace {
+
+struct Layer {
+  const char* name;
+  std::int64_t c, o, size, kernel, stride, pad;
+  bool transposed = false;
+};
+
+const std::vector<Layer> layers = {
+    {"3x3_3_128_at256", 3, 128, 256, 3, 1, 1},
+    {"3x3_128_128_at256", 128, 128, 256, 3, 1, 1},
+    {"3x3_256_256_at128", 256, 256, 128, 3, 1, 1},
+    {"3x3_512_512_at64", 512, 512, 64, 3, 1, 1},
+    {"3x3_512_512_at32", 512, 512, 32, 3, 1, 1},
+    {"3x3_512_512_at16", 512, 512, 16, 3, 1, 1},
+    {"4x4s2_128_256_at256", 128, 256, 256, 4, 2, 1},
+    {"4x4s2_256_512_at128", 256, 512, 128, 4, 2, 1},
+    {"4x4s2_512_512_at64", 512, 512, 64, 4, 2, 1},
+    {"up3x3s2_256_128_at128", 256, 128, 128, 3, 2, 0, true},
+    {"up3x3s2_512_256_at64", 512, 256, 64, 3, 2, 0, true},
+    {"up3x3s2_512_512_at32", 512, 512, 32, 3, 2, 0, true},
+    {"1x1_256_128_at256", 256, 128, 256, 1, 1, 0},
+    {"1x1_768_256_at128", 768, 256, 128, 1, 1, 0},
+    {"1x1_1536_512_at64", 1536, 512, 64, 1, 1, 0},
+    {"1x1_128_3_at256", 128, 3, 256, 1, 1, 0},
+};
+
+struct Sizes {
+  Conv2dAttrs attrs;
+  Shape x, w, y;
+  double flops;
+};
+
+/// Of a transposed convolution, x is the result and y the input.
+Sizes sizes_of(const Layer& l) {
+  Sizes s;
+  s.attrs.stride = {l.stride, l.stride};
+  s.attrs.pad = {l.pad, l.pad};
+  s.attrs.kernel = {l.kernel, l.kernel};
+  const std::int64_t large = l.transposed ? (l.size - 1) * l.stride + l.kernel - 2 * l.pad : l.size;
+  const std::int64_t small = l.transposed ? l.size : (l.size + 2 * l.pad - l.kernel) / l.stride + 1;
+  s.attrs.input = {large, large};
+  s.x = {1, l.transposed ? l.o : l.c, large, large};
+  s.y = {1, l.transposed ? l.c : l.o, small, small};
+  s.w = {s.y[1], s.x[1], l.kernel, l.kernel};
+  s.flops = 2.0 * static_cast<double>(s.w.numel() * small * small);
+  return s;
+}
+
+void kernel(benchmark::State& state, const Layer& l, Precision precision) {
+  const Sizes s = sizes_of(l);
+  const OpDef& op = l.transposed ? conv2d_input_grad_op : conv2d_op;
+  run(state, {op, s.attrs, {{DType::f32, l.transposed ? s.y : s.x}, {DType::f32, s.w}}, {false, true}, precision});
+  set_rate(state, "GFLOP/s", s.flops);
+}
+
+/// The library's direct algorithm with formats of its choice and nothing around it.
+void bare(benchmark::State& state, const Layer& l) {
+  using onednn::Format;
+  const Sizes s = sizes_of(l);
+  onednn::Convolution c;
+  c.kind = l.transposed ? onednn::Convolution::Kind::input_grad : onednn::Convolution::Kind::forward;
+  c.x = Format::any(DType::f32, s.x.dims());
+  c.w = Format::any(DType::f32, s.w.dims());
+  c.y = Format::any(DType::f32, s.y.dims());
+  c.stride = s.attrs.stride;
+  c.pad = s.attrs.pad;
+  c.kernel = s.attrs.kernel;
+  c.x_size = {s.x[2], s.x[3]};
+  c.y_size = {s.y[2], s.y[3]};
+  c.threads = threads();
+  const auto primitive = onednn::convolution(c);
+  std::vector<Tensor> held;
+  std::vector<const void*> data;
+  for (int i = 0; i < 3; ++i) {
+    held.push_back(memory(primitive->format(i).bytes()));
+    data.push_back(held.back().mutable_data());
+  }
+  held.push_back(memory(primitive->scratchpad_bytes()));
+  for (auto _ : state) primitive->run(data, held.back().mutable_data());
+  state.SetLabel("onednn:" + primitive->name());
+  set_rate(state, "GFLOP/s", s.flops);
+}
+
+const bool registered = [] {
+  for (const Layer& l : layers) {
+    add(str("conv2d/", l.name, "/bare"), [&l](benchmark::State& state) { bare(state, l); });
+    for (const auto& [name, precision] : {std::pair{"strict", Precision::strict}, std::pair{"fast", Precision::fast},
+                                          std::pair{"bf16", Precision::bf16}}) {
+      add(str("conv2d/", l.name, "/", name), [&l, p = precision](benchmark::State& state) { kernel(state, l, p); });
+    }
+  }
+  return true;
+}();
+
+}  // namespace
+}  // namespace g2face::bench
