@@ -25,8 +25,8 @@ enum class Result : std::uint8_t { output, gradient, second_order, r1_gradient }
 struct OpResult {
   char family = 0;  // 'a' .. 'p'
   Result result = Result::output;
-  std::string name;  // of the input or parameter, without kind: "convs.1.conv1.1.bias"
-  std::string op;
+  std::string name = {};  // of the input or parameter, without kind: "convs.1.conv1.1.bias"
+  std::string op = {};
   std::int64_t batch = 0;  // extent 0 of the first input
 };
 
