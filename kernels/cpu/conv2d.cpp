@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "kernels/cpu/few_outputs.hpp"
 #include "kernels/cpu/kernels.hpp"
 #include "kernels/cpu/layout.hpp"
 #include "kernels/cpu/onednn.hpp"
@@ -199,6 +200,7 @@ LayoutChoices conv2d_weight_grad_cpu_layouts(const Conv2dAttrs& a, std::span<con
 MaybeStep conv2d_cpu(const Conv2dAttrs& a, const Signature& s) {
   if (!cpu::all_f32(s) || s.out[0].type.shape.numel() == 0) return std::nullopt;
   if (auto step = cpu::winograd_conv2d(a, s)) return step;
+  if (auto step = cpu::few_outputs_conv2d(a, s)) return step;
   return convolution_step({Kind::forward, a, image(s.in[0]), image(s.out[0]), grouped(s.in[1].type.shape, a.groups), s},
                           "conv2d");
 }

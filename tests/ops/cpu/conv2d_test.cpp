@@ -72,6 +72,20 @@ TEST_CASE("conv2d_input_grad and conv2d_weight_grad on cpu: every layout they of
   }
 }
 
+TEST_CASE("conv2d on cpu: 1x1 with one to four outputs from blocks, for each instruction set") {
+  for (const char* isa : all_isas) {
+    const ScopedIsa scope(isa);
+    for (const std::int64_t o : {1, 2, 3, 4, 5}) {
+      for (const std::int64_t c : {16, 112}) {
+        const Case k = {2, c, 9, 7, o, 1, 1, 0};
+        const std::string kernel =
+            check_cpu({conv2d_op, attrs_of(k), {image_of(k), weight_of(k)}, {cpu::native_layout()}}, 4e-7);
+        CHECK((kernel.find("few_outputs") != std::string::npos) == (o <= 4));
+      }
+    }
+  }
+}
+
 TEST_CASE("conv2d on cpu: strict is direct, fast may be Winograd and errs a little more, bf16 rounds its operands") {
   const Case k = {1, 64, 12, 9, 64, 3, 1, 1};
   const Attrs a = attrs_of(k);
