@@ -15,12 +15,9 @@ namespace g2face::cli {
 
 namespace {
 
-struct Options {
-  CommonOptions common;
-  std::vector<std::string> inputs;
-  std::string output, model, identity = "per-image", payload;
-  bool aligned = false, no_recovery = false;
-  ItemOptions items;
+struct Options : FaceOptions {
+  std::string identity = "per-image";
+  bool no_recovery = false;
 };
 
 /// A seed for the image: given with seed:N, otherwise fresh.
@@ -77,17 +74,10 @@ int run(const Options& o) {
 void add_anonymize(CLI::App& app, int& code) {
   CLI::App* command = app.add_subcommand("anonymize", "Replace faces by those of people who do not exist");
   const auto o = std::make_shared<Options>();
-  command->add_option("inputs", o->inputs, "images or folders")->required();
-  command->add_option("-o,--output", o->output, "a file, or a folder that mirrors the inputs")->required();
-  command->add_option("--model", o->model, "model file (or environment G2FACE_MODEL)");
-  command->add_flag("--aligned", o->aligned, "inputs are aligned face crops, as in CelebA-HQ and FFHQ");
+  add_face_options(*command, *o);
   command->add_option("--identity", o->identity, "per-image (fresh randomness) or seed:N (reproducible)")
       ->capture_default_str();
-  command->add_option("--payload", o->payload, "paper: the identity's bits in clear, as the published method");
   command->add_flag("--no-recovery", o->no_recovery, "hide nothing; the original is lost");
-  command->add_flag("--recursive", o->items.recursive, "look into folders below folders");
-  command->add_flag("--in-place", o->items.in_place, "allow results to replace originals");
-  add_common_options(*command, o->common);
   command->callback([o, &code] { code = run(*o); });
 }
 

@@ -121,6 +121,17 @@ std::vector<Item> find_items(const std::vector<std::string>& inputs, const fs::p
   return items;
 }
 
+void add_face_options(CLI::App& command, FaceOptions& o) {
+  command.add_option("inputs", o.inputs, "images or folders")->required();
+  command.add_option("-o,--output", o.output, "a file, or a folder that mirrors the inputs")->required();
+  command.add_option("--model", o.model, "model file (or environment G2FACE_MODEL)");
+  command.add_flag("--aligned", o.aligned, "inputs are aligned face crops, as in CelebA-HQ and FFHQ");
+  command.add_option("--payload", o.payload, "paper: the identity's bits in clear, as the published method");
+  command.add_flag("--recursive", o.items.recursive, "look into folders below folders");
+  command.add_flag("--in-place", o.items.in_place, "allow results to replace inputs");
+  add_common_options(command, o.common);
+}
+
 int for_each_item(const std::vector<Item>& items, const CommonOptions& options,
                   const std::function<void(const Item&)>& work) {
   std::size_t failed = 0;

@@ -62,6 +62,16 @@ struct ItemOptions {
 std::vector<Item> find_items(const std::vector<std::string>& inputs, const std::filesystem::path& output,
                              const ItemOptions& options);
 
+/// What `anonymize` and `recover` have in common.
+struct FaceOptions {
+  CommonOptions common;
+  std::vector<std::string> inputs;
+  std::string output, model, payload;
+  bool aligned = false;
+  ItemOptions items;
+};
+void add_face_options(CLI::App& command, FaceOptions& options);
+
 /// Runs `work` for each item, reports failures and goes on. Returns the exit code: 0, or 1 if some of several failed,
 /// or the code of the failure of a single item.
 int for_each_item(const std::vector<Item>& items, const CommonOptions& options,

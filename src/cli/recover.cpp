@@ -13,13 +13,8 @@ namespace g2face::cli {
 
 namespace {
 
-struct Options {
-  CommonOptions common;
-  std::vector<std::string> inputs;
-  std::string output, model, payload;
+struct Options : FaceOptions {
   std::uint64_t seed = 0;
-  bool aligned = false;
-  ItemOptions items;
 };
 
 /// How sure the extractor is of its bits: the mean of |logit|.
@@ -58,15 +53,8 @@ int run(const Options& o) {
 void add_recover(CLI::App& app, int& code) {
   CLI::App* command = app.add_subcommand("recover", "Undo 'anonymize' from the anonymized images alone");
   const auto o = std::make_shared<Options>();
-  command->add_option("inputs", o->inputs, "anonymized images or folders")->required();
-  command->add_option("-o,--output", o->output, "a file, or a folder that mirrors the inputs")->required();
-  command->add_option("--model", o->model, "model file (or environment G2FACE_MODEL)");
-  command->add_flag("--aligned", o->aligned, "inputs are aligned face crops");
-  command->add_option("--payload", o->payload, "paper: the identity's bits in clear, as the published method");
+  add_face_options(*command, *o);
   command->add_option("--seed", o->seed, "decides the generator's noise")->check(CLI::Range(0.0, 9007199254740991.0));
-  command->add_flag("--recursive", o->items.recursive, "look into folders below folders");
-  command->add_flag("--in-place", o->items.in_place, "allow results to replace inputs");
-  add_common_options(*command, o->common);
   command->callback([o, &code] { code = run(*o); });
 }
 
