@@ -4,14 +4,6 @@
 if(G2FACE_CUDA AND G2FACE_CUDA_EMULATED)
   message(FATAL_ERROR "G2FACE_CUDA and G2FACE_CUDA_EMULATED are two ways to compile the same files: choose one")
 endif()
-file(GLOB G2FACE_CUDA_KERNELS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cu)
-file(GLOB G2FACE_CUDA_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cpp)
-
-add_library(g2face_cuda STATIC ${G2FACE_CUDA_KERNELS} ${G2FACE_CUDA_SOURCES})
-target_include_directories(g2face_cuda PUBLIC ${PROJECT_SOURCE_DIR})
-target_link_libraries(g2face_cuda PUBLIC g2face PRIVATE g2face_warnings)
-set_target_properties(g2face_cuda PROPERTIES OPTIMIZE_DEPENDENCIES ON)  # compiles without waiting for the library
-
 if(G2FACE_CUDA)
   # One architecture compiles fastest, and shows what does not compile; releases name more.
   set(CMAKE_CUDA_ARCHITECTURES 90 CACHE STRING "GPU architectures to compile for")
@@ -22,6 +14,17 @@ if(G2FACE_CUDA)
     set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
     set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
   endif()
+endif()
+
+file(GLOB G2FACE_CUDA_KERNELS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cu)
+file(GLOB G2FACE_CUDA_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cpp)
+
+add_library(g2face_cuda STATIC ${G2FACE_CUDA_KERNELS} ${G2FACE_CUDA_SOURCES})
+target_include_directories(g2face_cuda PUBLIC ${PROJECT_SOURCE_DIR})
+target_link_libraries(g2face_cuda PUBLIC g2face PRIVATE g2face_warnings)
+set_target_properties(g2face_cuda PROPERTIES OPTIMIZE_DEPENDENCIES ON)  # compiles without waiting for the library
+
+if(G2FACE_CUDA)
   target_link_libraries(g2face_cuda PUBLIC CUDA::cudart_static)
 else()
   file(GLOB CUDA_ON_HOST_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/cuda_on_host/*.cpp)
