@@ -112,11 +112,10 @@ std::array<double, 5> statistics(const std::vector<double>& t) {
 }
 
 double statistics_error(const std::array<double, 5>& got, const std::array<double, 5>& want) {
-  const double size = std::max(std::abs(want[3]), std::abs(want[4]));
-  const double center = std::max(std::abs(want[0]), want[1]);
-  // A single element has no spread: rounding of the mean is all there is to see.
-  const double spread = want[1] > 0 ? want[1] : size;
-  const std::array<double, 5> scale = {center, spread, want[2], size, size};
+  // Elements are off in proportion to their size, and so are mean and deviation, however small they are themselves.
+  const double root_mean_square = std::hypot(want[0], want[1]);
+  const double largest = std::max(std::abs(want[3]), std::abs(want[4]));
+  const std::array<double, 5> scale = {root_mean_square, root_mean_square, want[2], largest, largest};
   double worst = 0;
   for (std::size_t i = 0; i < 5; ++i) {
     const double d = std::abs(got[i] - want[i]);

@@ -34,8 +34,8 @@ std::vector<double> scattered_sample(const std::vector<double>& t, std::int64_t 
 
 /// Mean, standard deviation (divisor n), L2 norm, minimum, maximum.
 std::array<double, 5> statistics(const std::vector<double>& t);
-/// The largest of the five relative differences. The mean is measured against the standard deviation where that is
-/// larger, minimum and maximum against the largest magnitude.
+/// The largest of the five differences: of mean and deviation relative to the root mean square, of the norm relative to
+/// itself, of minimum and maximum relative to the largest magnitude.
 double statistics_error(const std::array<double, 5>& got, const std::array<double, 5>& want);
 
 }  // namespace g2face::golden
