@@ -133,7 +133,6 @@ TEST_CASE("malformed cases fail with the reason") {
     change(file);
     const Outcome o = file.outcome();
     INFO(o);
-    CHECK(o.passed == 0);
     CHECK(o.failed >= 1);
     CHECK_MESSAGE(o.text.find(text) != std::string::npos, text);
   };
