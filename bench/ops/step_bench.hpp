@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "g2face/graph/op.hpp"
+#include "g2face/graph/step.hpp"
 #include "g2face/tensor.hpp"
 
 namespace g2face::bench {

@@ -62,6 +62,9 @@ struct Program {
   std::vector<Copy> copies;  // results that are inputs or other results
   std::int64_t tile = 0;     // floats of a buffer
   int buffers = 0;
+  // Elements of the next tile to ask for before each instruction. Only where arithmetic takes long enough for memory to
+  // fall idle meanwhile; simple programs are faster without.
+  std::int64_t fetches = 0;
 };
 
 /// Fills a tile with a value that repeats; `cached` remembers what the buffer holds.
@@ -103,6 +106,11 @@ void load(const InputWalk& walk, const float* from, std::int64_t rows, std::int6
   }
 }
 
+/// Asks for the elements [begin, end) behind p, one cache line at a time.
+void prefetch(const float* p, std::int64_t begin, std::int64_t end) {
+  for (std::int64_t i = begin; i < end; i += 16) __builtin_prefetch(p + i, 0, 2);
+}
+
 /// Tiles [begin, end) of a run; `memory` holds the buffers of this thread.
 void run_tiles(const Program& p, const Buffers& b, std::int64_t begin, std::int64_t end, float* memory) {
   const Geometry& g = p.geometry;
@@ -139,7 +147,13 @@ void run_tiles(const Program& p, const Buffers& b, std::int64_t begin, std::int6
       return where.kind == Place::Kind::output ? b.out_as<float>(where.index) + flat : memory + where.index * p.tile;
     };
     std::size_t next = p.inputs.size();
+    std::int64_t fetched = 0;  // of each input's next tile
+    const std::int64_t behind = g.planes * plane_size - flat - n;
     for (const Instruction& i : p.instructions) {
+      for (std::size_t k = 0; p.fetches > 0 && k < p.inputs.size(); ++k) {
+        if (p.inputs[k].whole) prefetch(source[k] + n, fetched, std::min(fetched + p.fetches, behind));
+      }
+      fetched += p.fetches;
       float* y = place(i.y);
       cpu::TileArgs args{y, {}, n, i.a, i.b};
       for (int k = 0; k < i.arity; ++k) args.x[k] = source[i.sources[k]];
@@ -212,6 +226,22 @@ void place_registers(const PointwiseAttrs& a, int inputs, Program& p) {
   }
 }
 
+bool takes_long(const PointwiseInstruction& i) {
+  if (i.kind != PointwiseInstruction::Kind::unary) return false;
+  switch (i.unary.kind) {
+    case Unary::exp:
+    case Unary::log:
+    case Unary::sin:
+    case Unary::cos:
+    case Unary::tanh:
+    case Unary::sigmoid:
+    case Unary::softplus:
+      return true;
+    default:
+      return false;
+  }
+}
+
 /// Inputs whose memory result 0 may take: read element by element, and never after result 0 is written.
 std::vector<int> in_place_inputs(const PointwiseAttrs& a, const Program& p) {
   const int inputs = static_cast<int>(p.inputs.size()), first = a.results[0];
@@ -274,6 +304,10 @@ MaybeStep pointwise_cpu(const PointwiseAttrs& a, const Signature& s) {
   const std::int64_t streams = p->buffers + static_cast<int>(s.in.size() + s.out.size());
   p->tile = std::clamp<std::int64_t>(l1_floats / streams / 64 * 64, 256, 2048);
   p->geometry = geometry_of(space, p->tile);
+  if (std::any_of(a.program.begin(), a.program.end(), takes_long)) {
+    const auto instructions = static_cast<std::int64_t>(a.program.size());
+    p->fetches = (p->tile + instructions - 1) / instructions;
+  }
   step.in_place = in_place_inputs(a, *p);
 
   const int threads = size < (1 << 14) ? 1 : s.threads;
