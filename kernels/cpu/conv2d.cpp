@@ -56,6 +56,7 @@ std::optional<Primitive> make(const Problem& p, const Wish& wish) {
   Convolution c;
   c.kind = p.kind;
   c.winograd = wish.winograd;
+  c.compute = wish.compute;
   const auto format = [&wish](const TensorDesc& d, DType dtype) {
     return wish.as_given ? Format::plain(dtype, d.type.shape.dims(), d.layout)
                          : Format::any(dtype, d.type.shape.dims());
@@ -199,7 +200,11 @@ LayoutChoices conv2d_weight_grad_cpu_layouts(const Conv2dAttrs& a, std::span<con
 
 MaybeStep conv2d_cpu(const Conv2dAttrs& a, const Signature& s) {
   if (!cpu::all_f32(s) || s.out[0].type.shape.numel() == 0) return std::nullopt;
-  if (auto step = cpu::winograd_conv2d(a, s)) return step;
+  Signature relaxed = s;
+  // Four times fewer multiplications in f32 beat twice as fast ones.
+  const bool three = s.in[1].type.shape[2] == 3 && s.in[1].type.shape[3] == 3;
+  if (s.precision == Precision::bf16 && three && !onednn::has_bf16_tiles()) relaxed.precision = Precision::fast;
+  if (auto step = cpu::winograd_conv2d(a, relaxed)) return step;
   if (auto step = cpu::few_outputs_conv2d(a, s)) return step;
   return convolution_step({Kind::forward, a, image(s.in[0]), image(s.out[0]), grouped(s.in[1].type.shape, a.groups), s},
                           "conv2d");

@@ -15,6 +15,7 @@ using dnnl::memory;
 
 struct Format::Impl {
   memory::desc desc;
+  memory::dims dims;  // of formats that callers made
 };
 
 struct Primitive::Impl {
@@ -73,11 +74,11 @@ memory::data_type data_type(DType dtype) {
   }
 }
 
-Format format_of(memory::desc desc) {
-  return Format(std::make_shared<const Format::Impl>(Format::Impl{std::move(desc)}));
-}
-
 memory::dims vector_of(std::span<const std::int64_t> dims) { return {dims.begin(), dims.end()}; }
+
+Format format_of(memory::desc desc, std::span<const std::int64_t> dims = {}) {
+  return Format(std::make_shared<const Format::Impl>(Format::Impl{std::move(desc), vector_of(dims)}));
+}
 
 dnnl::primitive_attr user_scratchpad() {
   dnnl::primitive_attr attr;
@@ -159,6 +160,26 @@ class ConvolutionDescriptions {
   dnnl::primitive_attr attr_ = user_scratchpad();
 };
 
+std::optional<Primitive> backward(const Convolution& c, const ConvolutionDescriptions& describe,
+                                  const Forward::primitive_desc& hint) {
+  if (c.kind == Convolution::Kind::input_grad) {
+    const auto pd = describe.input_grad(hint);
+    if (!pd) return std::nullopt;
+    return make(pd,
+                {{DNNL_ARG_DIFF_DST, pd.diff_dst_desc()},
+                 {DNNL_ARG_WEIGHTS, pd.weights_desc()},
+                 {DNNL_ARG_DIFF_SRC, pd.diff_src_desc()}},
+                c.threads);
+  }
+  const auto pd = describe.weight_grad(hint);
+  if (!pd) return std::nullopt;
+  return make(pd,
+              {{DNNL_ARG_SRC, pd.src_desc()},
+               {DNNL_ARG_DIFF_DST, pd.diff_dst_desc()},
+               {DNNL_ARG_DIFF_WEIGHTS, pd.diff_weights_desc()}},
+              c.threads);
+}
+
 }  // namespace
 
 Format Format::plain(DType dtype, std::span<const std::int64_t> dims, Layout layout) {
@@ -166,18 +187,19 @@ Format Format::plain(DType dtype, std::span<const std::int64_t> dims, Layout lay
     if (layout == Layout::nchw) {
       memory::dims strides(dims.size(), 1);
       for (std::size_t i = dims.size(); i-- > 1;) strides[i - 1] = strides[i] * dims[i];
-      return format_of(memory::desc(vector_of(dims), data_type(dtype), strides));
+      return format_of(memory::desc(vector_of(dims), data_type(dtype), strides), dims);
     }
     const auto tag = layout == Layout::nhwc     ? memory::format_tag::nhwc
                      : layout == Layout::nchw8c ? memory::format_tag::nChw8c
                                                 : memory::format_tag::nChw16c;
-    return format_of(memory::desc(vector_of(dims), data_type(dtype), tag));
+    return format_of(memory::desc(vector_of(dims), data_type(dtype), tag), dims);
   });
 }
 
 Format Format::any(DType dtype, std::span<const std::int64_t> dims) {
-  return call("memory descriptor",
-              [&] { return format_of(memory::desc(vector_of(dims), data_type(dtype), memory::format_tag::any)); });
+  return call("memory descriptor", [&] {
+    return format_of(memory::desc(vector_of(dims), data_type(dtype), memory::format_tag::any), dims);
+  });
 }
 
 Format transposed(DType dtype, std::span<const std::int64_t> dims) {
@@ -190,7 +212,7 @@ Format transposed(DType dtype, std::span<const std::int64_t> dims) {
       strides[i] = step;
       step *= dims[i];
     }
-    return format_of(memory::desc(vector_of(dims), data_type(dtype), strides));
+    return format_of(memory::desc(vector_of(dims), data_type(dtype), strides), dims);
   });
 }
 
@@ -221,6 +243,13 @@ std::optional<Primitive> convolution(const Convolution& c) {
   return call("convolution", [&]() -> std::optional<Primitive> {
     const ConvolutionDescriptions describe(c);
     const bool forward = c.kind == Convolution::Kind::forward;
+    if (!forward && c.compute == DType::bf16) {
+      // There is no forward convolution with these operands; its description is only a hint, so any other will do.
+      Convolution hint = c;
+      for (Format* f : {&hint.x, &hint.w, &hint.y}) *f = Format::any(DType::bf16, f->impl().dims);
+      const auto pd = ConvolutionDescriptions(hint).forward(dnnl::prop_kind::forward_training);
+      return pd ? backward(c, describe, pd) : std::nullopt;
+    }
     const auto first =
         describe.forward(forward ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training);
     if (!first) return std::nullopt;
@@ -231,22 +260,7 @@ std::optional<Primitive> convolution(const Convolution& c) {
                    {DNNL_ARG_DST, first.dst_desc()}},
                   c.threads);
     }
-    if (c.kind == Convolution::Kind::input_grad) {
-      const auto pd = describe.input_grad(first);
-      if (!pd) return std::nullopt;
-      return make(pd,
-                  {{DNNL_ARG_DIFF_DST, pd.diff_dst_desc()},
-                   {DNNL_ARG_WEIGHTS, pd.weights_desc()},
-                   {DNNL_ARG_DIFF_SRC, pd.diff_src_desc()}},
-                  c.threads);
-    }
-    const auto pd = describe.weight_grad(first);
-    if (!pd) return std::nullopt;
-    return make(pd,
-                {{DNNL_ARG_SRC, pd.src_desc()},
-                 {DNNL_ARG_DIFF_DST, pd.diff_dst_desc()},
-                 {DNNL_ARG_DIFF_WEIGHTS, pd.diff_weights_desc()}},
-                c.threads);
+    return backward(c, describe, first);
   });
 }
 
@@ -272,6 +286,12 @@ Primitive reorder(const Format& from, const Format& to, int threads) {
     const dnnl::reorder::primitive_desc pd(engine(), from.impl().desc, engine(), to.impl().desc, user_scratchpad());
     return make(pd, {{DNNL_ARG_FROM, from.impl().desc}, {DNNL_ARG_TO, to.impl().desc}}, threads);
   });
+}
+
+bool has_bf16_tiles() {
+  const auto isa = static_cast<unsigned>(call("instruction set", [] { return dnnl::get_effective_cpu_isa(); }));
+  constexpr auto tiles = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_amx);
+  return (isa & tiles) == tiles;
 }
 
 Packing packing(int input, const Primitive& reorder) {

@@ -59,6 +59,7 @@ struct Convolution {
   enum class Kind : std::uint8_t { forward, input_grad, weight_grad };
   Kind kind = Kind::forward;
   bool winograd = false;
+  DType compute = DType::f32;  // dtype of the two that are read
   Format x, w, y;
   std::array<std::int64_t, 2> stride = {1, 1}, pad = {0, 0};
   std::array<std::int64_t, 2> x_size = {0, 0}, kernel = {0, 0}, y_size = {0, 0};
@@ -73,6 +74,8 @@ std::optional<Primitive> matmul(const Format& a, const Format& b, const Format& 
 Format transposed(DType dtype, std::span<const std::int64_t> dims);
 /// Operands from, to. Throws DeviceError if oneDNN cannot.
 Primitive reorder(const Format& from, const Format& to, int threads);
+/// Whether this machine multiplies bf16 matrices by tiles (AMX), which beats f32 whatever the algorithm.
+bool has_bf16_tiles();
 /// The request to bring known input `input` of a step into another format.
 Packing packing(int input, const Primitive& reorder);
 

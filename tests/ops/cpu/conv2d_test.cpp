@@ -100,6 +100,26 @@ TEST_CASE("conv2d on cpu: strict is direct, fast may be Winograd and errs a litt
   check_cpu(call, 5e-3);
 }
 
+TEST_CASE("large convolutions on cpu in bf16 stay near those in f32, and all or none of the three use it") {
+  const Case k = {1, 128, 64, 64, 64, 4, 2, 1};
+  const Attrs a = attrs_of(k);
+  const Layout native = cpu::native_layout();
+  int used = 0;
+  for (CpuCall call : {CpuCall{conv2d_op, a, {image_of(k), weight_of(k)}, {native}, {native}, {false, true}},
+                       CpuCall{conv2d_input_grad_op, a, {result_of(k), weight_of(k)}, {native}, {native}},
+                       CpuCall{conv2d_weight_grad_op, a, {image_of(k), result_of(k)}, {native, native}}}) {
+    const CpuResult strict = run_cpu(call);
+    call.precision = Precision::bf16;
+    const CpuResult rounded = run_cpu(call);
+    const bool is_bf16 = rounded.kernel.find("bf16") != std::string::npos;
+    used += is_bf16 ? 1 : 0;
+    INFO(strict.kernel, " ", rounded.kernel);
+    CHECK(strict.kernel.find("bf16") == std::string::npos);
+    CHECK(relative_error(rounded.out[0], strict.out[0]) < (is_bf16 ? 5e-3 : 2e-6));
+  }
+  CHECK((used == 0 || used == 3));
+}
+
 TEST_CASE("conv2d on cpu gives the same bits again") {
   const Case k = {1, 64, 33, 31, 64, 3, 1, 1};
   const Attrs a = attrs_of(k);
