@@ -8,6 +8,7 @@
 #include "g2face/ops/broadcast.hpp"
 #include "g2face/ops/cast.hpp"
 #include "g2face/ops/concat.hpp"
+#include "g2face/ops/concat_conv2d.hpp"
 #include "g2face/ops/conv2d.hpp"
 #include "g2face/ops/gather.hpp"
 #include "g2face/ops/instance_norm.hpp"

@@ -57,6 +57,9 @@ LayoutChoices cast_cpu_layouts(const CastAttrs& a, std::span<const Type> in, std
 MaybeStep concat_cpu(const ConcatAttrs& a, const Signature& s);
 LayoutChoices concat_cpu_layouts(const ConcatAttrs& a, std::span<const Type> in, std::span<const Type> out);
 
+MaybeStep concat_conv2d_cpu(const NoAttrs& a, const Signature& s);
+LayoutChoices concat_conv2d_cpu_layouts(const NoAttrs& a, std::span<const Type> in, std::span<const Type> out);
+
 MaybeStep gather_cpu(const GatherAttrs& a, const Signature& s);
 LayoutChoices gather_cpu_layouts(const GatherAttrs& a, std::span<const Type> in, std::span<const Type> out);
 

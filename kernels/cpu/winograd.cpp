@@ -14,8 +14,6 @@ namespace {
 
 std::size_t size(int v) { return static_cast<std::size_t>(v); }
 std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
-// Odd numbers of cache lines as strides: the slots of one tile then fall into different cache sets.
-std::size_t odd_lines(std::size_t floats) { return (ceil_div(floats, kLane) | 1) * kLane; }
 
 // Transformed input of one shared block: it has to stay in the L3 cache next to weights and accumulators.
 constexpr std::size_t shared_bytes = std::size_t{8} << 20;

@@ -1,8 +1,5 @@
 #pragma once
-// Winograd convolutions on blocked tensors, written once on a 16-float vector type and compiled per instruction set:
-// the including file defines G2FACE_WINOGRAD_ISA (a namespace) and in it kRows x kCols, the register block that fits
-// its register file, and kBlock, the channels per block of the tensor layout. No library templates with code are used
-// here: their instances could be merged with copies made for a smaller instruction set.
+// Winograd convolutions on blocked tensors, compiled per instruction set (see register_gemm.hpp).
 //
 // Method: Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks"; stride 2 and the transposed
 // convolution are sums of convolutions with 2x2 taps over the phases of the input or output.
@@ -10,109 +7,14 @@
 #include <omp.h>
 
 #include <cstddef>
-#include <utility>
 
-#include "kernels/cpu/simd.hpp"
+#include "kernels/cpu/register_gemm.hpp"
 #include "kernels/cpu/winograd_plan.hpp"
 
-namespace g2face::cpu::winograd::G2FACE_WINOGRAD_ISA {
+namespace g2face::cpu::winograd::G2FACE_ISA {
 namespace {
 
-using std::size_t;
-
-#define G2FACE_INLINE_LAMBDA __attribute__((always_inline))
-
-typedef float Vec __attribute__((vector_size(64)));
-typedef float VecU __attribute__((vector_size(64), aligned(4), may_alias));
-typedef float HalfU __attribute__((vector_size(32), aligned(4), may_alias));
-
-G2FACE_INLINE void load(Vec& v, const float* p) { v = *reinterpret_cast<const VecU*>(p); }
-G2FACE_INLINE void store(float* p, const Vec& v) { *reinterpret_cast<VecU*>(p) = v; }
-
-// 16 channels of one pixel: together, or in two blocks of 8 that are `half` floats apart.
-G2FACE_INLINE void load_pixel(Vec& v, const float* p, [[maybe_unused]] size_t half) {
-  if constexpr (kBlock == kLane) {
-    load(v, p);
-  } else {
-    auto* parts = reinterpret_cast<HalfU*>(&v);
-    parts[0] = *reinterpret_cast<const HalfU*>(p);
-    parts[1] = *reinterpret_cast<const HalfU*>(p + half);
-  }
-}
-G2FACE_INLINE void store_pixel(float* p, const Vec& v, [[maybe_unused]] size_t half) {
-  if constexpr (kBlock == kLane) {
-    store(p, v);
-  } else {
-    const auto* parts = reinterpret_cast<const HalfU*>(&v);
-    *reinterpret_cast<HalfU*>(p) = parts[0];
-    *reinterpret_cast<HalfU*>(p + half) = parts[1];
-  }
-}
-
-// Calls f with the constants 0 .. N-1.
-template <size_t N, class F>
-G2FACE_INLINE void unroll(F&& f) {
-  [&]<size_t... I>(std::index_sequence<I...>) G2FACE_INLINE_LAMBDA { (f(std::integral_constant<size_t, I>{}), ...); }
-  (std::make_index_sequence<N>{});
-}
-
-constexpr size_t min_of(size_t a, size_t b) { return a < b ? a : b; }
-
-// ---- register block of the GEMM ----
-
-// sum[row][col][16] (+)= panel[k][row][16] * input[k/16][col][k%16], k over lanes*16 channels.
-template <size_t Rows, size_t Cols, size_t Width>
-void block_gemm(const float* panel, const float* input, const float* next, size_t lanes, float* sum, size_t row_stride,
-                bool add) {
-  Vec acc[Rows][Cols];
-  unroll<Rows * Cols>([&](auto i) G2FACE_INLINE_LAMBDA { acc[i / Cols][i % Cols] = Vec{}; });
-  for (; lanes > 0; --lanes, input += Cols * kLane) {
-    for (size_t quarter = 0; quarter < kLane; quarter += 4) {
-      unroll<4>([&](auto k) G2FACE_INLINE_LAMBDA {
-        Vec w[Rows];
-        unroll<Rows>([&](auto r) G2FACE_INLINE_LAMBDA { load(w[r], panel + k * Width + r * kLane); });
-        unroll<Cols>([&](auto c) G2FACE_INLINE_LAMBDA {
-          const float v = input[c * kLane + quarter + k];
-          unroll<Rows>([&](auto r) G2FACE_INLINE_LAMBDA { acc[r][c] += w[r] * v; });
-        });
-        if constexpr (k < (Cols + 3) / 4) __builtin_prefetch(next + (quarter / 4 + 4 * k) * kLane, 0, 3);
-      });
-      panel += 4 * Width;
-    }
-    next += Cols * kLane;
-  }
-  unroll<Rows * Cols>([&](auto i) G2FACE_INLINE_LAMBDA {
-    float* p = sum + (i / Cols) * row_stride + (i % Cols) * kLane;
-    if (add) {
-      Vec old;
-      load(old, p);
-      acc[i / Cols][i % Cols] += old;
-    }
-    store(p, acc[i / Cols][i % Cols]);
-  });
-}
-
-using GemmFn = void (*)(const float*, const float*, const float*, size_t, float*, size_t, bool);
-
-template <size_t Width>
-struct GemmTable {
-  static constexpr size_t rows = Width == 16 ? 1 : kRows;
-  GemmFn fn[kCols + 1];
-  constexpr GemmTable() : GemmTable(std::make_index_sequence<kCols>{}) {}
-  template <size_t... I>
-  constexpr explicit GemmTable(std::index_sequence<I...>) : fn{nullptr, block_gemm<rows, I + 1, Width>...} {}
-};
-template <size_t Width>
-constexpr GemmTable<Width> kGemm;
-
-// Columns are cut into nearly equal pieces of at most kCols.
-struct Cut {
-  size_t pieces, base, extra;
-  explicit constexpr Cut(size_t cols)
-      : pieces((cols + kCols - 1) / kCols), base(pieces ? cols / pieces : 0), extra(pieces ? cols % pieces : 0) {}
-  constexpr size_t begin(size_t i) const { return i * base + min_of(i, extra); }
-  constexpr size_t length(size_t i) const { return base + (i < extra ? 1 : 0); }
-};
+using namespace cpu::G2FACE_ISA;
 
 // ---- one-dimensional transforms, F(outputs, taps) ----
 // Interpolation points: +-a, +-b and infinity, for the longer ones also 0. a and b were chosen for small errors.
@@ -392,19 +294,6 @@ struct Range {
 // Width in channels of the sub-panel that starts at output channel c.
 G2FACE_INLINE size_t panel_width(const Args& s, size_t c) { return min_of(kPanel, size_t(s.shape.co) - c); }
 
-// Multiplies one slot of a piece of tiles with one sub-panel, depth channels from depth0. The transformed input of a
-// slot is stored per piece, [piece][depth/16][tile of the piece][16], so that the register block reads it in order.
-G2FACE_INLINE void multiply(size_t width, const float* panel, const float* input, const float* next, size_t depth,
-                            size_t tiles, float* sums, size_t row_stride, bool add) {
-  if (width == kPanel) {
-    for (size_t row = 0; row < kPanel / kLane; row += GemmTable<kPanel>::rows)
-      kGemm<kPanel>.fn[tiles](panel + row * kLane, input, next, depth / kLane, sums + row * row_stride, row_stride,
-                              add);
-  } else {
-    kGemm<kLane>.fn[tiles](panel, input, next, depth / kLane, sums, row_stride, add);
-  }
-}
-
 // Panels of one row of slots for the sub-panel that starts at channel c; tap: first tap of this transform in the
 // packed weights.
 template <class F>
@@ -574,4 +463,4 @@ void run(const Args& args) {
   }
 }
 
-}  // namespace g2face::cpu::winograd::G2FACE_WINOGRAD_ISA
+}  // namespace g2face::cpu::winograd::G2FACE_ISA

@@ -4,12 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/cpu/gemm_blocking.hpp"
+
 namespace g2face::cpu::winograd {
 
-inline constexpr std::size_t kLane = 16;    // channels per vector
-inline constexpr std::size_t kPanel = 32;   // output channels per weight panel (16 at the end if co is odd * 16)
-inline constexpr std::size_t kGroup = 64;   // output channels per pass over the transformed input
-inline constexpr std::size_t kDepth = 128;  // channels summed in registers; short sums also bound the rounding error
+inline constexpr std::size_t kGroup = 64;  // output channels per pass over the transformed input
 
 enum class Kind : std::uint8_t {
   conv3x3,          // stride 1, pad 1, output h x w: F(4x4,3x3)

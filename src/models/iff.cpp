@@ -13,23 +13,14 @@ std::vector<Value> encoder(const Scope& s, Value image, const ModelConfig& confi
   return features;
 }
 
-Value fusion_mask(const Scope& s, std::span<const Value> inputs, std::int64_t out, MaskForm form) {
-  if (form == MaskForm::joined) {
-    return s.result(sigmoid(conv_instance_norm(s, concat(inputs, 1), {.out = out, .kernel = 1})));
-  }
+Value fusion_mask(const Scope& s, std::span<const Value> inputs, std::int64_t out) {
   std::int64_t in = 0;
   for (const Value& v : inputs) in += v.shape()[1];
+  const Scope conv = s / "conv";
   const Init around_zero = init::uniform(1 / std::sqrt(static_cast<double>(in)));
-  const Value w = (s / "conv").param("weight", {out, in, 1, 1}, around_zero);
-  (s / "conv").param("bias", {out}, around_zero);
-  Value y;
-  std::int64_t begin = 0;
-  for (const Value& v : inputs) {
-    const Value part = conv2d(v, slice_axis(w, 1, begin, v.shape()[1]));
-    y = y ? y + part : part;
-    begin += v.shape()[1];
-  }
-  return s.result(sigmoid(instance_norm((s / "conv").result(y))));
+  const Value w = conv.param("weight", {out, in, 1, 1}, around_zero);
+  conv.param("bias", {out}, around_zero);
+  return s.result(sigmoid(instance_norm(conv.result(concat_conv2d(inputs, w)))));
 }
 
 Value hiding_injection(const Scope& s, Value bits, std::int64_t size, std::int64_t out) {

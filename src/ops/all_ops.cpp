@@ -15,6 +15,7 @@ std::span<const OpDef* const> all_ops() {
       &bits_to_float_op,
       &broadcast_op,
       &cast_op,
+      &concat_conv2d_op,
       &concat_op,
       &conv2d_input_grad_op,
       &conv2d_op,

@@ -20,12 +20,20 @@ std::vector<bool> needed_nodes(const Graph& graph, std::span<const Value> output
   return needed;
 }
 
-bool has_kernel(const Node& node, const PlanOptions& options) {
+/// Whether the kernel takes the node in the layouts it likes best.
+bool has_kernel(const Node& node, const std::vector<bool>& known_node, const PlanOptions& options) {
   if (options.device.kind != Device::Kind::cpu || node.op->cpu == nullptr) return false;
+  std::vector<Type> types;
+  for (const Value& v : node.in) types.push_back(v.type());
+  LayoutChoice layouts{std::vector(types.size(), Layout::nchw), std::vector(node.types.size(), Layout::nchw), 0};
+  if (node.op->cpu_layouts != nullptr) layouts = node.op->cpu_layouts(node.attrs, types, node.types).at(0);
   std::vector<TensorDesc> in, out;
-  for (const Value& v : node.in) in.push_back({v.type(), Layout::nchw});
-  for (const Type& t : node.types) out.push_back({t, Layout::nchw});
-  const auto known = std::make_unique<bool[]>(in.size());
+  const auto known = std::make_unique<bool[]>(types.size());
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    in.push_back({types[i], layouts.in[i]});
+    known[i] = known_node[static_cast<std::size_t>(node.in[i].node)];
+  }
+  for (std::size_t o = 0; o < node.types.size(); ++o) out.push_back({node.types[o], layouts.out[o]});
   const Signature s{in, out, {known.get(), in.size()}, options.precision, options.determinism, options.threads};
   return node.op->cpu(node.attrs, s).has_value();
 }
@@ -36,7 +44,7 @@ bool copy_once(const Lowered& from, Lowered& to, const PlanOptions& options) {
   const Graph& graph = *from.graph;
   to.graph = std::make_unique<Graph>();
   Graph& out = *to.graph;
-  const std::vector<bool> needed = needed_nodes(graph, from.outputs);
+  const std::vector<bool> needed = needed_nodes(graph, from.outputs), known = known_nodes(graph, options);
   std::vector<std::vector<Value>> now(static_cast<std::size_t>(graph.size()));
   std::unordered_map<std::string, Value> seen;
   bool expanded = false;
@@ -57,10 +65,10 @@ bool copy_once(const Lowered& from, Lowered& to, const PlanOptions& options) {
       for (std::size_t o = 0; o < node.types.size(); ++o) {
         values.push_back({&out, it->second.node, static_cast<int>(o)});
       }
-      if (node.op->formula == nullptr || has_kernel(node, options)) continue;
+      if (node.op->formula == nullptr || has_kernel(node, known, options)) continue;
       values.clear();  // an expanded formula is shared by its parts, in the next round
     }
-    if (node.op->formula != nullptr && !has_kernel(node, options)) {
+    if (node.op->formula != nullptr && !has_kernel(node, known, options)) {
       out.path = node.name;
       values = node.op->formula(out, in, node.attrs);
       expanded = true;

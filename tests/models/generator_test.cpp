@@ -99,21 +99,21 @@ TEST_CASE("generator: a bias before an instance norm has gradient zero, its neig
   CHECK_GT(norm(g[3]), 1e-6);
 }
 
-TEST_CASE("fusion_mask: both forms are the same function of the same parameters") {
+TEST_CASE("fusion_mask: a normalised 1x1 convolution of the joined inputs, by the same names") {
   Experiment e;
   const Value a = e.input("a", {2, 4, 3, 5}), b = e.input("b", {2, 4, 3, 5}), c = e.input("c", {2, 2, 3, 5});
   const Value inputs[] = {a, b, c};
-  const Scope joined_scope(e.graph, "mask"), summed_scope(e.graph, "mask");
-  const Value joined = fusion_mask(joined_scope, inputs, 6, MaskForm::joined);
-  const Value summed = fusion_mask(summed_scope, inputs, 6, MaskForm::summed);
-  REQUIRE_EQ(joined_scope.declared().size(), summed_scope.declared().size());
-  for (std::size_t i = 0; i < joined_scope.declared().size(); ++i) {
-    CHECK_EQ(joined_scope.declared()[i].name, summed_scope.declared()[i].name);
-    CHECK_EQ(joined_scope.declared()[i].type, summed_scope.declared()[i].type);
-    CHECK_EQ(joined_scope.declared()[i].init.a, summed_scope.declared()[i].init.a);
+  const Scope scope(e.graph, "mask"), joined_scope(e.graph, "mask");
+  const Value mask = fusion_mask(scope, inputs, 6);
+  const Value joined = sigmoid(conv_instance_norm(joined_scope, concat(inputs, 1), {.out = 6, .kernel = 1}));
+  REQUIRE_EQ(scope.declared().size(), joined_scope.declared().size());
+  for (std::size_t i = 0; i < scope.declared().size(); ++i) {
+    CHECK_EQ(scope.declared()[i].name, joined_scope.declared()[i].name);
+    CHECK_EQ(scope.declared()[i].type, joined_scope.declared()[i].type);
+    CHECK_EQ(scope.declared()[i].init.a, joined_scope.declared()[i].init.a);
   }
-  const std::vector<Tensor> masks = e.run(initial_parameters(joined_scope.declared(), 1), {joined, summed});
-  CHECK_LT(relative_error(masks[1], masks[0]), 1e-12);
+  const std::vector<Tensor> masks = e.run(initial_parameters(scope.declared(), 1), {mask, joined});
+  CHECK_LT(relative_error(masks[0], masks[1]), 1e-12);
 }
 
 TEST_CASE("generator: inputs of another size are refused") {

@@ -32,15 +32,11 @@ inline Value pyramid_block(const Scope& s, Value x, std::int64_t out, bool downs
 /// Parameters: pyramid.k.*.
 std::vector<Value> encoder(const Scope& s, Value image, const ModelConfig& config = {});
 
-/// How the 1x1 convolution of a mask sees its inputs: joined into one value, or as a sum of convolutions by slices of
-/// the weight, which needs no copy of the inputs but more passes over the output. The numbers are the same.
-enum class MaskForm : std::uint8_t { joined, summed };
-
 /// How much of the generated features passes: sigmoid(instance_norm(conv1x1(inputs))), so that a mask's logits have
 /// mean 0 and variance 1 in each channel of each sample.
 ///   inputs: generated, original and perhaps injected features, [N,C_i,H,W] each -> [N,out,H,W], 0..1
 /// Parameters: conv.weight [out,sum of C_i,1,1], conv.bias [out] (without effect, see conv_instance_norm).
-Value fusion_mask(const Scope& s, std::span<const Value> inputs, std::int64_t out, MaskForm form = MaskForm::joined);
+Value fusion_mask(const Scope& s, std::span<const Value> inputs, std::int64_t out);
 
 /// Hidden bits as features, of a strength that is learned for each channel and begins at zero.
 ///   bits [N,rows,32], 0 or 1 -> [N,out,size,size]

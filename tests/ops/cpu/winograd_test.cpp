@@ -2,42 +2,18 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdlib>
 #include <cstring>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "ops/cpu/cpu_step.hpp"
 #include "g2face/ops/conv2d.hpp"
 #include "kernels/cpu/layout.hpp"
+#include "ops/cpu/cpu_step.hpp"
 
 using namespace g2face;
 using namespace g2face::testing;
 
 namespace {
-
-/// Lowers the instruction set for its lifetime.
-class IsaScope {
- public:
-  explicit IsaScope(const char* isa) {
-    if (const char* before = std::getenv(name)) before_ = before;
-    setenv(name, isa, 1);
-  }
-  ~IsaScope() {
-    if (before_) {
-      setenv(name, before_->c_str(), 1);
-    } else {
-      unsetenv(name);
-    }
-  }
-  IsaScope(const IsaScope&) = delete;
-  IsaScope& operator=(const IsaScope&) = delete;
-
- private:
-  static constexpr const char* name = "G2FACE_CPU_ISA";
-  std::optional<std::string> before_;
-};
 
 struct Case {
   const OpDef& op;
@@ -89,7 +65,7 @@ TEST_CASE("winograd: odd extents and batches agree with the reference loops, wha
     const Tensor want = run_reference(k.op, k.attrs(), in)[0];
     for (const cpu::Isa isa : {cpu::Isa::base, cpu::Isa::avx2, cpu::Isa::avx512}) {
       const std::string name(cpu::name_of(isa));
-      const IsaScope lowered(name.c_str());
+      const ScopedIsa lowered(name.c_str());
       if (cpu::best_isa() != isa) continue;
       INFO(k.kernel_name, " ", name, " x ", in[0].shape(), " w ", in[1].shape());
       const CpuResult one = run_cpu(call_of(k, in, 1));

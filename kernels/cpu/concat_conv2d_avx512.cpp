@@ -1,0 +1,4 @@
+#if defined(__x86_64__)
+#define G2FACE_ISA avx512
+#include "kernels/cpu/concat_conv2d_kernels.hpp"
+#endif
