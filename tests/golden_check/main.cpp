@@ -15,7 +15,7 @@ using namespace g2face::golden;
 constexpr const char* usage = R"(usage: golden_check PATH... [options]
 PATH is a golden folder (with ops/, nets/, images/ and perhaps manifests/), one of its folders, or a file.
   --device reference|cpu        where to compute (default cpu)
-  --precision strict|fast|bf16  arithmetic of the cpu (default strict)
+  --precision strict|fast|bf16  arithmetic of the cpu (default strict, also called f32)
   --threads N                   threads of a computation (default: all)
   --jobs N                      operator cases at once (default 1)
   --manifests DIR, --images DIR in place of the folders beside the golden files
@@ -24,7 +24,8 @@ PATH is a golden folder (with ops/, nets/, images/ and perhaps manifests/), one 
   --no-stages                   leave out the inner stages of networks
   --verbose                     a line for each tensor
   --json                        the report as JSON
-Exit code: 0 if nothing failed, 1 if something did, 2 for wrong usage, 3 if there was nothing to check.
+Exit code: 0 if nothing failed, 1 if something did, 2 for wrong usage, 3 if there was nothing to check,
+6 if the device cannot be used.
 )";
 
 struct UsageError : Error {
@@ -40,7 +41,7 @@ int integer(const std::string& option, const std::string& text, int most = 1024)
 }
 
 Precision precision(const std::string& text) {
-  if (text == "strict") return Precision::strict;
+  if (text == "strict" || text == "f32") return Precision::strict;
   if (text == "fast") return Precision::fast;
   check<UsageError>(text == "bf16", "--precision: '", text, "' is none of strict, fast, bf16");
   return Precision::bf16;
@@ -118,7 +119,7 @@ int main(int argc, char** argv) {
     return 2;
   } catch (const DeviceError& e) {
     std::cerr << "golden_check: error: " << e.what() << '\n';
-    return 2;
+    return 6;
   } catch (const std::exception& e) {
     std::cerr << "golden_check: error: " << e.what() << '\n';
     return 3;
