@@ -39,8 +39,9 @@ class Parameters {
   std::map<std::string, std::string, std::less<>>& metadata() { return metadata_; }
   const std::map<std::string, std::string, std::less<>>& metadata() const { return metadata_; }
 
-  /// Tells the system that the pages of mapped tensors are not needed soon; reading them again is correct but slow.
-  void release_pages() const;
+  /// Tells the system that the pages of a tensor, if it is a view into the mapped file, are not needed soon; reading it
+  /// again is correct but slow.
+  void release_pages(const Tensor& tensor) const;
 
  private:
   std::map<std::string, Tensor, std::less<>> tensors_;

@@ -1,4 +1,5 @@
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -205,10 +206,15 @@ void Parameters::save(const std::string& file) const {
   io::write_file<CheckpointError>(file, parts);
 }
 
-void Parameters::release_pages() const {
-  if (mapping_bytes_ == 0) return;
+void Parameters::release_pages(const Tensor& tensor) const {
+  const auto begin = reinterpret_cast<std::uintptr_t>(tensor.data());
+  const auto mapping = reinterpret_cast<std::uintptr_t>(mapping_begin_);
+  if (begin < mapping || begin >= mapping + mapping_bytes_) return;
+  // Whole pages only: the first and the last may hold a neighbour, which is then read from the file again.
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const std::uintptr_t from = begin / page * page, to = begin + tensor.bytes();
   // The mapping is private and never written, so dropped pages come back from the file. It is only advice.
-  ::madvise(const_cast<void*>(mapping_begin_), mapping_bytes_, MADV_DONTNEED);
+  ::madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
 }
 
 }  // namespace g2face

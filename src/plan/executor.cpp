@@ -6,32 +6,13 @@
 #include <cstring>
 #include <limits>
 #include <map>
-#include <new>
 
+#include "plan/block.hpp"
 #include "plan/plan_data.hpp"
 
 namespace g2face {
 
 namespace {
-
-/// 64-byte aligned memory; the address is fixed while it lives.
-class Block {
- public:
-  Block() = default;
-  explicit Block(std::size_t bytes) {
-    if (bytes == 0) return;
-    auto* p = static_cast<std::byte*>(::operator new (round_up(bytes), std::align_val_t{64}, std::nothrow));
-    check<DeviceError>(p != nullptr, "out of memory: ", bytes, " bytes were needed");
-    data_.reset(p);
-  }
-  std::byte* data() const { return data_.get(); }
-
- private:
-  struct Free {
-    void operator()(std::byte* p) const { ::operator delete (p, std::align_val_t{64}); }
-  };
-  std::unique_ptr<std::byte, Free> data_;
-};
 
 struct Call {
   std::vector<const void*> in;
@@ -159,6 +140,7 @@ void Executor::State::load() {
     const Place place = value(r).place;
     if (--remaining[r] > 0 || kept[r] || place == Place::input) return;
     if (place == Place::parameter && !data().options.fold) return;
+    if (place == Place::parameter && tensors.contains(r)) parameters->release_pages(tensors.at(r));
     blocks.erase(r);
     tensors.erase(r);
   };
@@ -201,7 +183,6 @@ void Executor::State::load() {
     }
     for (const int v : s.in) forget(root(v));
   }
-  if (data().options.fold && parameters != nullptr) parameters->release_pages();
 }
 
 void Executor::State::bind_calls() {
