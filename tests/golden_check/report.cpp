@@ -58,6 +58,7 @@ nlohmann::json as_json(const CaseResult& c) {
         {{"name", f.tensor}, {"error", number_or_text(f.error)}, {"limit", number_or_text(f.limit)}, {"ok", f.ok()}});
   nlohmann::json j = {{"name", c.name}, {"status", word(c.status())}, {"seconds", c.seconds}, {"tensors", tensors}};
   if (!c.message.empty()) j["message"] = c.message;
+  if (!c.note.empty()) j["note"] = c.note;
   return j;
 }
 
@@ -103,7 +104,7 @@ void Report::add(CaseResult result) {
   if (style_ == Style::verbose)
     for (const Finding& f : result.findings) print_line(out_, result.name, &f, f.ok() ? "pass" : "FAIL", {});
   if (style_ == Style::lines || result.findings.empty() || !result.message.empty())
-    print_line(out_, result.name, result.worst(), word(status), result.message);
+    print_line(out_, result.name, result.worst(), word(status), result.message.empty() ? result.note : result.message);
   out_.flush();
 }
 

@@ -23,6 +23,7 @@ struct CaseResult {
   std::string name;
   std::vector<Finding> findings;
   std::string message;
+  std::string note;    // what a reader should know of a case that passed
   bool waits = false;  // for a part of the library that is announced but does not exist yet
   double seconds = 0;
 
