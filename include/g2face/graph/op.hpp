@@ -9,6 +9,7 @@
 
 #include "g2face/device.hpp"
 #include "g2face/graph/graph.hpp"
+#include "g2face/graph/step.hpp"
 
 namespace g2face {
 
@@ -68,8 +69,6 @@ struct Signature {
   Determinism determinism = Determinism::run_to_run;
   int threads = 1;
 };
-
-struct Step;  // graph/step.hpp
 
 /// One way a kernel can have its operands, and what choosing it costs beside moving bytes (0 = as good as any; the
 /// unit is bytes moved).
