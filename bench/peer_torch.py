@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Times anonymize at 256 px, N = 1, against PyTorch on the CPU: same weights, same input, one process each, pairs
 interleaved. PyTorch runs the networks in each setting that might suit it (contiguous or channels_last, the reference's
-grouped modulated convolution or the shared-weight form) and is quoted at its best.
+grouped modulated convolution or the shared-weight form, the latter also traced, frozen and optimized for inference) and
+is quoted at its best. Transposed convolutions are PyTorch's own or four small ones, one for each phase of the output,
+whichever is faster here: some builds of PyTorch have no fast one.
 
     build/bin/g2face model init --fill reference -o out/reference.safetensors
     bench/peer_torch.py build/bin/g2face_peer out/reference.safetensors [--pairs 10] [--threads 2]
@@ -16,6 +18,7 @@ import statistics
 import struct
 import subprocess
 import time
+import warnings
 
 import numpy as np
 import torch
@@ -53,9 +56,53 @@ def make_image(name):
     return torch.from_numpy((0.6 * lo + 0.3 * fill(name + "/hi", (1, 3, 256, 256))).astype(np.float32))
 
 
+def transposed_by_phases(x, w, groups=1):
+    """conv_transpose2d(x, w, stride=2) for 3x3 weights: output rows and columns 2i take two taps, 2i + 1 one."""
+    n, c, h, width = x.shape
+    o = w.shape[1]
+    w = w.reshape(groups, c // groups, o, 3, 3).transpose(1, 2).reshape(groups * o, c // groups, 3, 3)
+    y = x.new_empty(n, groups * o, 2 * h + 1, 2 * width + 1)
+    even, odd = [2, 0], [1]
+    for a, rows in enumerate((even, odd)):
+        for b, columns in enumerate((even, odd)):
+            taps = w[:, :, rows][:, :, :, columns]
+            y[:, :, a::2, b::2] = F.conv2d(x, taps, padding=(1 - a, 1 - b), groups=groups)
+    return y
+
+
+def faster_transposed(layout):
+    x, w = torch.randn(1, 256, 32, 32), torch.randn(256, 256, 3, 3)
+    x = x.contiguous(memory_format=layout)
+    own = lambda x, w, groups=1: F.conv_transpose2d(x, w, stride=2, groups=groups)
+    assert (own(x, w) - transposed_by_phases(x, w)).norm() < 1e-5 * own(x, w).norm()
+
+    def seconds(run):
+        times = []
+        for _ in range(4):
+            start = time.perf_counter()
+            run(x, w)
+            times.append(time.perf_counter() - start)
+        return min(times)
+
+    return min(own, transposed_by_phases, key=seconds)
+
+
+class Traced(torch.nn.Module):
+    def __init__(self, run):
+        super().__init__()
+        self.forward = run
+
+
+def optimized(run, *inputs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)  # shapes become constants, as they should
+        module = torch.jit.trace(Traced(run).eval(), inputs, check_trace=False)
+    return torch.jit.optimize_for_inference(torch.jit.freeze(module))
+
+
 class Networks:
-    def __init__(self, weights, grouped):
-        self.w, self.grouped = weights, grouped
+    def __init__(self, weights, grouped, transposed):
+        self.w, self.grouped, self.transposed = weights, grouped, transposed
 
     def conv(self, name, x, stride=1, pad=0):
         return F.conv2d(x, self.w[name + ".weight"], self.w.get(name + ".bias"), stride, pad)
@@ -125,8 +172,8 @@ class Networks:
 
     def modulated(self, p, x, style, demodulate=True, up=False):
         w = self.w[p + ".weight"][0]
-        o, i, k, _ = w.shape
-        s = F.linear(style, self.w[p + ".modulation.weight"] / math.sqrt(style.shape[1]), self.w[p + ".modulation.bias"])
+        o, i, k = (int(size) for size in w.shape[:3])  # a number, also while traced
+        s = F.linear(style, self.w[p + ".modulation.weight"] / math.sqrt(int(style.shape[1])), self.w[p + ".modulation.bias"])
         w = w / math.sqrt(i * k * k)
         n, _, h, width = x.shape
         d = None
@@ -136,13 +183,13 @@ class Networks:
                 w = w * torch.rsqrt(w.square().sum((2, 3, 4), keepdim=True) + 1e-8)
             x = x.reshape(1, n * i, h, width)
             if up:
-                y = F.conv_transpose2d(x, w.transpose(1, 2).reshape(n * i, o, k, k), stride=2, groups=n)
+                y = self.transposed(x, w.transpose(1, 2).reshape(n * i, o, k, k), groups=n)
             else:
                 y = F.conv2d(x, w.reshape(n * o, i, k, k), padding=k // 2, groups=n)
             y = y.reshape(n, o, *y.shape[2:])
         else:
             x = x * s[:, :, None, None]
-            y = F.conv_transpose2d(x, w.transpose(0, 1), stride=2) if up else F.conv2d(x, w, padding=k // 2)
+            y = self.transposed(x, w.transpose(0, 1)) if up else F.conv2d(x, w, padding=k // 2)
             if demodulate:
                 d = torch.rsqrt(s.square() @ w.square().sum((2, 3)).t() + 1e-8)
         if up:
@@ -203,6 +250,16 @@ class Networks:
         noise = [torch.randn(1, 1, s, s) for s in sizes]
         return self.generator(image, self.styles(self.map_2_id(torch.randn(1, 512)), geometry), bits, noise)
 
+    def optimize(self, image):
+        """Replaces the three large networks by their traced, frozen and optimized forms."""
+        plain, inputs = self.generator, []
+        self.generator = lambda *a: inputs.append(a) or plain(*a)
+        self.anonymize(image)
+        self.arcface = optimized(self.arcface, image)
+        self.recon = optimized(self.recon, image)
+        self.generator = optimized(plain, *inputs[0])
+        return self
+
 
 def main():
     parser = argparse.ArgumentParser()
@@ -221,9 +278,13 @@ def main():
     for layout in ("contiguous", "channels_last"):
         fmt = torch.channels_last if layout == "channels_last" else torch.contiguous_format
         laid_out = {n: t.contiguous(memory_format=fmt) if t.dim() == 4 else t for n, t in weights.items()}
-        for form in ("grouped", "shared"):
-            networks = Networks(laid_out, form == "grouped")
-            settings[f"torch {layout} {form}"] = lambda n=networks, x=image.contiguous(memory_format=fmt): n.anonymize(x)
+        x, transposed = image.contiguous(memory_format=fmt), faster_transposed(fmt)
+        print(f"{layout}: transposed convolutions {'by phases' if transposed is transposed_by_phases else 'of its own'}")
+        for form in ("grouped", "shared", "shared optimized"):
+            networks = Networks(laid_out, form == "grouped", transposed)
+            if form == "shared optimized":
+                networks.optimize(x)
+            settings[f"torch {layout} {form}"] = lambda n=networks, x=x: n.anonymize(x)
 
     peer = subprocess.Popen([args.peer, args.model, "--threads", str(args.threads), "--precision", args.precision],
                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
