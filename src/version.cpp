@@ -13,5 +13,13 @@ std::string_view compiler() {
   return "GCC " __VERSION__;
 #endif
 }
+std::string_view onednn_version() { return G2FACE_ONEDNN_VERSION; }
+std::string_view instruction_sets() {
+#if defined(__x86_64__)
+  return "x86-64, AVX2, AVX-512";
+#else
+  return "this processor's base instructions";
+#endif
+}
 
 }  // namespace g2face

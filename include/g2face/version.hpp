@@ -11,5 +11,10 @@ std::string_view version();
 std::string_view revision();
 /// The compiler that built it: "GCC 12.2.0".
 std::string_view compiler();
+/// The oneDNN it was built with: "2.7.3".
+std::string_view onednn_version();
+/// What its CPU kernels were compiled for, from the plainest up: "x86-64, AVX2, AVX-512". The best that the CPU has
+/// runs.
+std::string_view instruction_sets();
 
 }  // namespace g2face

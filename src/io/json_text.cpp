@@ -38,9 +38,8 @@ JsonObject& JsonObject::set(std::string_view key, const JsonObject& value) {
   data_->json[std::string(key)] = value.data_->json;
   return *this;
 }
-JsonObject& JsonObject::set(std::string_view key, const std::vector<JsonObject>& values) {
-  auto& list = data_->json[std::string(key)] = nlohmann::ordered_json::array();
-  for (const JsonObject& v : values) list.push_back(v.data_->json);
+JsonObject& JsonObject::set(std::string_view key, const std::vector<std::string>& values) {
+  data_->json[std::string(key)] = values;
   return *this;
 }
 

@@ -23,7 +23,7 @@ class JsonObject {
   JsonObject& set(std::string_view key, std::int64_t value);
   JsonObject& set(std::string_view key, bool value);
   JsonObject& set(std::string_view key, const JsonObject& value);
-  JsonObject& set(std::string_view key, const std::vector<JsonObject>& values);
+  JsonObject& set(std::string_view key, const std::vector<std::string>& values);
 
   /// On one line. Text that is not UTF-8 (a file name, say) has its bad bytes replaced.
   std::string str() const;
