@@ -9,6 +9,8 @@
 #include <set>
 
 #include "g2face/image.hpp"
+#include "io/atomic_file.hpp"
+#include "io/input_file.hpp"
 
 namespace g2face::cli {
 
@@ -22,9 +24,9 @@ void add_common_options(CLI::App& command, CommonOptions& o) {
       ->capture_default_str();
   command.add_option("--threads", o.threads, "CPU threads; 0 = all")->check(CLI::Range(0, 1024));
   command.add_flag("--deterministic", o.deterministic, "same bits on every run (always so on this device)");
-  command.add_flag("--quiet", o.quiet, "no progress");
   command.add_flag("--json", o.json, "results on standard output as JSON, one object for each input");
   command.add_flag("--print-plan", o.print_plan, "show what ran, with times, on standard error");
+  add_log_options(command);
 }
 
 AnonymizerOptions resolve(const CommonOptions& o) {
@@ -40,30 +42,34 @@ AnonymizerOptions resolve(const CommonOptions& o) {
     throw UsageError(str("--precision ", o.precision, ": ", result.device, " offers f32, strict and bf16"));
   }
   result.threads = o.threads;
-  say(o, str("device ", result.device, o.device == "auto" ? " (the only one that this build has)" : " (as asked for)"));
+  say(LogLevel::info,
+      str("device ", result.device, o.device == "auto" ? " (the only one that this build has)" : " (as asked for)"));
   return result;
 }
 
 fs::path model_path(const std::string& option) {
   if (!option.empty()) return option;
-  if (const char* from_environment = std::getenv("G2FACE_MODEL")) return from_environment;
+  const char* from_environment = std::getenv("G2FACE_MODEL");
+  if (from_environment != nullptr && *from_environment != '\0') return from_environment;
   throw UsageError("no model: give --model FILE or set G2FACE_MODEL ('g2face model init' makes one)");
 }
-
-void say(const CommonOptions& options, const std::string& line) {
-  if (!options.quiet) std::cerr << "g2face: " << line << "\n";
-}
-
-void report_error(const std::string& line) { std::cerr << "g2face: error: " << line << std::endl; }
 
 int exit_code_of(const std::exception& error) {
   if (dynamic_cast<const UsageError*>(&error) != nullptr) return exit_code::usage;
   if (dynamic_cast<const ImageError*>(&error) != nullptr) return exit_code::bad_input;
+  if (dynamic_cast<const io::FileError*>(&error) != nullptr) return exit_code::bad_input;
   if (dynamic_cast<const CheckpointError*>(&error) != nullptr) return exit_code::bad_model;
   if (dynamic_cast<const DeviceError*>(&error) != nullptr || dynamic_cast<const std::bad_alloc*>(&error) != nullptr) {
     return exit_code::device;
   }
   return exit_code::some_failed;
+}
+
+std::string message_of(const std::exception& error, const std::string& input) {
+  const bool no_memory = dynamic_cast<const std::bad_alloc*>(&error) != nullptr;
+  const std::string what = no_memory ? "memory ran out: close other programs or take a smaller model" : error.what();
+  const bool names_a_file = dynamic_cast<const ImageError*>(&error) != nullptr;
+  return input.empty() || names_a_file ? what : str(input, ": ", what);
 }
 
 namespace {
@@ -79,11 +85,23 @@ bool is_image_name(const fs::path& path) {
 template <class Iterator>
 std::vector<fs::path> images_below(const fs::path& folder) {
   std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : Iterator(folder, fs::directory_options::skip_permission_denied)) {
-    if (entry.is_regular_file() && is_image_name(entry.path())) files.push_back(entry.path());
+  try {
+    for (const fs::directory_entry& entry : Iterator(folder)) {
+      if (entry.is_regular_file() && is_image_name(entry.path())) files.push_back(entry.path());
+    }
+  } catch (const fs::filesystem_error& e) {
+    throw ImageError(str(e.path1().string(), ": cannot read the folder: ", e.code().message(),
+                         ": make it and the folders below it readable"));
   }
   std::sort(files.begin(), files.end());
   return files;
+}
+
+/// Whether `path` lies in `folder` or below; neither has to exist.
+bool lies_in(const fs::path& path, const fs::path& folder) {
+  std::error_code ignored;
+  const fs::path way = fs::weakly_canonical(path, ignored).lexically_relative(fs::weakly_canonical(folder, ignored));
+  return !way.empty() && *way.begin() != "..";
 }
 
 }  // namespace
@@ -102,6 +120,8 @@ std::vector<Item> find_items(const std::vector<std::string>& inputs, const fs::p
         items.push_back({path, output / path.filename().replace_extension(".png")});
         continue;
       }
+      check<UsageError>(!options.recursive || fs::equivalent(path, output, ignored) || !lies_in(output, path), in,
+                        ": the results in ", output.string(), " would be inputs of the next run: give another -o");
       const auto files = options.recursive ? images_below<fs::recursive_directory_iterator>(path)
                                            : images_below<fs::directory_iterator>(path);
       for (const fs::path& file : files) {
@@ -132,8 +152,16 @@ void add_face_options(CLI::App& command, FaceOptions& o) {
   add_common_options(command, o.common);
 }
 
-int for_each_item(const std::vector<Item>& items, const CommonOptions& options,
-                  const std::function<void(const Item&)>& work) {
+void require_new_file(const fs::path& output, const std::vector<std::string>& inputs) {
+  for (const std::string& input : inputs) {
+    std::error_code ignored;
+    check<UsageError>(!fs::equivalent(input, output, ignored), output.string(),
+                      ": is an input and would be replaced: choose another name");
+  }
+}
+
+int for_each_item(const std::vector<Item>& items, const std::function<void(const Item&)>& work) {
+  Progress progress(items.size());
   std::size_t failed = 0;
   int last_code = exit_code::ok;
   for (const Item& item : items) {
@@ -141,14 +169,16 @@ int for_each_item(const std::vector<Item>& items, const CommonOptions& options,
       if (item.output.has_parent_path()) {
         std::error_code error;
         std::filesystem::create_directories(item.output.parent_path(), error);
-        check<ImageError>(!error, item.output.parent_path().string(), ": cannot make the folder: ", error.message());
+        check<ImageError>(!error, item.output.parent_path().string(), ": cannot make the folder: ", error.message(),
+                          ": choose another -o");
       }
       work(item);
-      say(options, str(item.input.string(), " -> ", item.output.string()));
+      progress.done(str(item.input.string(), " -> ", item.output.string()));
     } catch (const std::exception& e) {
       ++failed;
       last_code = exit_code_of(e);
-      report_error(e.what());
+      progress.passed_over();
+      report_error(message_of(e, item.input.string()));
     }
   }
   if (items.size() == 1) return last_code;
@@ -156,14 +186,41 @@ int for_each_item(const std::vector<Item>& items, const CommonOptions& options,
   return failed > 0 ? exit_code::some_failed : exit_code::ok;
 }
 
-Tensor load_face(const fs::path& path, const ModelConfig& config) {
-  const Tensor image = load_image(path);
-  const std::int64_t h = image.shape()[2], w = image.shape()[3], r = config.resolution;
+namespace {
+
+[[noreturn]] void refuse_picture(const std::exception& why) {
+  throw ImageError(str(why.what(), ": give a picture that is whole (PNG, JPEG, BMP, TGA or PNM)"));
+}
+
+}  // namespace
+
+std::vector<std::uint8_t> read_picture(const fs::path& path) {
+  try {
+    return io::read_file(path, static_cast<std::uintmax_t>(ImageLimits{}.max_file_bytes));
+  } catch (const io::FileError& e) {
+    refuse_picture(e);
+  }
+}
+
+Tensor decode_picture(std::span<const std::uint8_t> bytes, const fs::path& path) {
+  try {
+    return decode_image(bytes, path.string());
+  } catch (const ImageError& e) {
+    refuse_picture(e);
+  }
+}
+
+Tensor face_of(const Tensor& picture, const fs::path& path, const ModelConfig& config) {
+  const std::int64_t h = picture.shape()[2], w = picture.shape()[3], r = config.resolution;
   check<ImageError>(h == w, path.string(), ": a picture of ", w, "x", h,
                     " is not an aligned face crop, which is square: cut it with 'g2face crop' first");
   check<ImageError>(h >= 16, path.string(), ": a picture of ", w, "x", h,
                     " is too small for a face: 16x16 is the least");
-  return h == r ? image : crop_resize(image, {0, 0, w, h}, r, r);
+  return h == r ? picture : crop_resize(picture, {0, 0, w, h}, r, r);
+}
+
+Tensor load_face(const fs::path& path, const ModelConfig& config) {
+  return face_of(decode_picture(read_picture(path), path), path, config);
 }
 
 }  // namespace g2face::cli

@@ -4,14 +4,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "cli/log.hpp"
 #include "g2face/anonymizer.hpp"
-
-namespace CLI {
-class App;
-}
 
 namespace g2face::cli {
 
@@ -30,7 +28,6 @@ struct CommonOptions {
   std::string precision = "f32";
   int threads = 0;
   bool deterministic = false;
-  bool quiet = false;
   bool json = false;
   bool print_plan = false;
 };
@@ -41,12 +38,10 @@ AnonymizerOptions resolve(const CommonOptions& options);
 /// --model, or the environment's G2FACE_MODEL. Throws UsageError if neither is given.
 std::filesystem::path model_path(const std::string& option);
 
-/// A message for people, on stderr, unless --quiet.
-void say(const CommonOptions& options, const std::string& line);
-/// "g2face: error: LINE" on stderr.
-void report_error(const std::string& line);
 /// The exit code of an exception that left a command.
 int exit_code_of(const std::exception& error);
+/// Its line for the user. `input` is what was being worked on, for failures that do not name a file themselves.
+std::string message_of(const std::exception& error, const std::string& input = "");
 
 /// An input file and where its result goes.
 struct Item {
@@ -72,12 +67,20 @@ struct FaceOptions {
 };
 void add_face_options(CLI::App& command, FaceOptions& options);
 
+/// Throws UsageError if writing `output` would replace one of the inputs.
+void require_new_file(const std::filesystem::path& output, const std::vector<std::string>& inputs);
+
 /// Runs `work` for each item, reports failures and goes on. Returns the exit code: 0, or 1 if some of several failed,
 /// or the code of the failure of a single item.
-int for_each_item(const std::vector<Item>& items, const CommonOptions& options,
-                  const std::function<void(const Item&)>& work);
+int for_each_item(const std::vector<Item>& items, const std::function<void(const Item&)>& work);
 
-/// An aligned face crop for the model: a square image, resized to its resolution. Throws ImageError.
+/// The bytes of a picture's file. These throw ImageError with advice.
+std::vector<std::uint8_t> read_picture(const std::filesystem::path& path);
+Tensor decode_picture(std::span<const std::uint8_t> bytes, const std::filesystem::path& path);
+/// `picture` as an aligned face crop for the model: it must be square, and is resized to the model's resolution.
+/// Throws ImageError naming `path`.
+Tensor face_of(const Tensor& picture, const std::filesystem::path& path, const ModelConfig& config);
+/// All of that.
 Tensor load_face(const std::filesystem::path& path, const ModelConfig& config);
 
 /// Each command adds itself to the program and sets `code` when it has run.

@@ -17,7 +17,8 @@ struct Options {
 };
 
 int run(const Options& o) {
-  const Tensor image = load_image(o.input);
+  require_new_file(o.output, {o.input});
+  const Tensor image = decode_picture(read_picture(o.input), o.input);
   CropBox box{0, 0, image.shape()[3], image.shape()[2]};
   if (!o.box.empty()) box = {o.box[0], o.box[1], o.box[2], o.box[3]};
   check<UsageError>(box.left >= 0 && box.top >= 0 && box.width > 0 && box.height > 0 &&
@@ -39,6 +40,7 @@ void add_crop(CLI::App& app, int& code) {
   command->add_option("--size", o->size, "height and width of the result")
       ->check(CLI::Range(1, 8192))
       ->capture_default_str();
+  add_log_options(*command);
   command->callback([o, &code] { code = run(*o); });
 }
 

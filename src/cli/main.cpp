@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <csignal>
+#include <iostream>
 
 #include "cli/common.hpp"
 #include "g2face/version.hpp"
@@ -14,7 +15,20 @@ namespace {
 /// Ctrl-C leaves no half-written file behind.
 void on_interrupt(int) {
   g2face::io::remove_temporary_files();
+  g2face::cli::say_interrupted();
   _exit(g2face::cli::exit_code::interrupted);
+}
+
+/// Results may go to a file on a full disk.
+void require_written_results() {
+  std::cout.flush();
+  g2face::check<g2face::Error>(std::cout.good(), "standard output: cannot write the results: free space there");
+}
+
+std::string version_text() {
+  using namespace g2face;
+  return str("g2face    ", version(), "\nrevision  ", revision(), " (", compiler(), ")\noneDNN    ", onednn_version(),
+             "\nCUDA      none in this build\nkernels   ", instruction_sets());
 }
 
 }  // namespace
@@ -25,7 +39,7 @@ int main(int argc, char** argv) {
   std::signal(SIGTERM, on_interrupt);
   int code = cli::exit_code::ok;
   CLI::App app("g2face: reversible face anonymization", "g2face");
-  app.set_version_flag("--version", str("g2face ", version(), " (", revision(), ", ", compiler(), ", no CUDA)"));
+  app.set_version_flag("--version", version_text());
   app.require_subcommand(1);
   cli::add_anonymize(app, code);
   cli::add_recover(app, code);
@@ -35,14 +49,15 @@ int main(int argc, char** argv) {
   cli::add_doctor(app, code);
   try {
     app.parse(argc, argv);
+    require_written_results();
     return code;
   } catch (const CLI::Success& help) {
     return app.exit(help);
   } catch (const CLI::ParseError& error) {
-    cli::report_error(error.what());
+    cli::report_error(str(error.what(), ": see 'g2face --help' and 'g2face COMMAND --help'"));
     return cli::exit_code::usage;
   } catch (const std::exception& error) {
-    cli::report_error(error.what());
+    cli::report_error(cli::message_of(error));
     return cli::exit_code_of(error);
   }
 }

@@ -50,8 +50,8 @@ int init(const InitOptions& o) {
       new_parameters(networks, config, o.fill == "reference" ? Fill::reference : Fill::random, o.seed);
   config.store(parameters);
   parameters.save(o.output);
-  std::cerr << "g2face: " << o.output << ": " << config.name << ", " << parameters.element_count() << " numbers, "
-            << (o.fill == "reference" ? "reference fill (not trained)" : "random (not trained)") << "\n";
+  say(LogLevel::info, str(o.output, ": ", config.name, ", ", parameters.element_count(), " numbers, ",
+                          o.fill == "reference" ? "reference fill" : "random", " (not trained)"));
   return exit_code::ok;
 }
 
@@ -144,6 +144,7 @@ void add_model(CLI::App& app, int& code) {
       ->capture_default_str();
   make->add_option("--seed", o->seed, "of --fill random");
   make->add_option("--networks", o->networks, "only these (default: all)")->delimiter(',');
+  add_log_options(*make);
   make->callback([o, &code] { code = init(*o); });
 
   const auto file = std::make_shared<std::string>();
@@ -151,10 +152,12 @@ void add_model(CLI::App& app, int& code) {
   CLI::App* describe = model->add_subcommand("info", "What a model file holds");
   describe->add_option("file", *file, "safetensors file")->required();
   describe->add_flag("--json", *json, "as JSON");
+  add_log_options(*describe);
   describe->callback([file, json, &code] { code = info(*file, *json); });
 
   CLI::App* verify = model->add_subcommand("check", "Is it complete, finite and plausible?");
   verify->add_option("file", *file, "safetensors file")->required();
+  add_log_options(*verify);
   verify->callback([file, &code] { code = check_file(*file); });
 }
 

@@ -29,7 +29,7 @@ int run(const Options& o) {
   check<UsageError>(o.payload == "paper", "recover: say --payload paper; it is the only payload so far");
   const auto items = find_items(o.inputs, o.output, o.items);
   Anonymizer anonymizer(model_path(o.model), resolve(o.common));
-  const int code = for_each_item(items, o.common, [&](const Item& item) {
+  const int code = for_each_item(items, [&](const Item& item) {
     const auto start = std::chrono::steady_clock::now();
     const Tensor image = load_face(item.input, anonymizer.config());
     const Recovered result = anonymizer.recover(image, {.seed = o.seed});

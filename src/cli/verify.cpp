@@ -72,6 +72,7 @@ void print(const char* title, const Comparison& c) {
 }
 
 int run(const Options& o) {
+  if (!o.picture.empty()) require_new_file(o.picture, {o.original, o.anonymized, o.recovered});
   Anonymizer anonymizer(model_path(o.model), resolve(o.common));
   const Tensor original = load_face(o.original, anonymizer.config());
   const Tensor anonymized = load_face(o.anonymized, anonymizer.config());

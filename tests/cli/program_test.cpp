@@ -1,82 +1,9 @@
-// The program as users meet it: started as a process, judged by its exit code, its one line of error, and the files it
-// leaves behind.
+#include "cli/program.hpp"
 
-#include <doctest/doctest.h>
-#include <sys/wait.h>
-
-#include <array>
-#include <cstdio>
-#include <fstream>
-#include <iterator>
 #include <limits>
-#include <string>
-
-#include "g2face/fill.hpp"
-#include "g2face/image.hpp"
-#include "g2face/models/networks.hpp"
-#include "io/temporary_folder.hpp"
 
 using namespace g2face;
-namespace fs = std::filesystem;
-
-namespace {
-
-struct Outcome {
-  int code = -1;
-  std::string text;  // standard output and error together
-  bool says(std::string_view words) const { return text.find(words) != std::string::npos; }
-  /// One error line and no more, as the contract wants.
-  bool one_error() const {
-    const std::size_t first = text.find("g2face: error: ");
-    return first != std::string::npos && text.find("g2face: error: ", first + 1) == std::string::npos;
-  }
-};
-
-Outcome run_program(const std::string& arguments) {
-  Outcome result;
-  const std::string command = "env -u G2FACE_MODEL '" G2FACE_PROGRAM "' " + arguments + " 2>&1";
-  FILE* pipe = popen(command.c_str(), "r");
-  REQUIRE(pipe != nullptr);
-  std::array<char, 4096> buffer{};
-  for (std::size_t n = 0; (n = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;) result.text.append(buffer.data(), n);
-  const int status = pclose(pipe);
-  result.code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  CAPTURE(result.text);
-  return result;
-}
-
-/// A folder with a small model and a face.
-struct Place {
-  test::TemporaryFolder folder;
-  fs::path dir = folder.path();
-  std::string model = (dir / "model.safetensors").string(), face = (dir / "face.png").string();
-
-  Place() {
-    const ModelConfig config = ModelConfig::preset("g2face-slim-64");
-    Parameters parameters = new_parameters(network_names(), config, Fill::reference);
-    config.store(parameters);
-    parameters.save(model);
-    save_image(face, fill("cli/face", {1, 3, 64, 64}, 0.9));
-  }
-  std::string in(const std::string& name) const { return str("'", (dir / name).string(), "'"); }
-  std::string anonymize(const std::string& input, const std::string& output, const std::string& more = "") const {
-    return "anonymize --aligned --payload paper --model '" + model + "' " + in(input) + " -o " + in(output) + " " +
-           more;
-  }
-  std::size_t files() const {
-    std::size_t n = 0;
-    for ([[maybe_unused]] const auto& entry : fs::directory_iterator(dir)) ++n;
-    return n;
-  }
-};
-
-void write_bytes(const fs::path& path, const std::string& bytes) { std::ofstream(path, std::ios::binary) << bytes; }
-std::string read_bytes(const fs::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-}  // namespace
+using namespace g2face::test;
 
 TEST_CASE("a face goes through anonymize, recover and verify") {
   const Place p;
@@ -85,9 +12,9 @@ TEST_CASE("a face goes through anonymize, recover and verify") {
   CHECK(r.says("\"seed\":7"));
   CHECK(r.says("it protects nothing"));
   CHECK(run_program(p.anonymize("face.png", "again.png", "--identity seed:7")).code == 0);
-  CHECK(read_bytes(p.dir / "a.png") == read_bytes(p.dir / "again.png"));
+  CHECK(read_text(p.dir / "a.png") == read_text(p.dir / "again.png"));
   CHECK(run_program(p.anonymize("face.png", "other.png", "--identity seed:8")).code == 0);
-  CHECK(read_bytes(p.dir / "a.png") != read_bytes(p.dir / "other.png"));
+  CHECK(read_text(p.dir / "a.png") != read_text(p.dir / "other.png"));
 
   r = run_program(
       str("recover --aligned --payload paper --model '", p.model, "' ", p.in("a.png"), " -o ", p.in("r.png")));
@@ -112,9 +39,9 @@ TEST_CASE("an image compared with itself is perfect") {
 
 TEST_CASE("bad inputs: one line that names the file, exit code 3, nothing left behind") {
   const Place p;
-  write_bytes(p.dir / "empty.png", "");
-  write_bytes(p.dir / "text.png", "this is no picture");
-  write_bytes(p.dir / "cut.png", read_bytes(p.face).substr(0, 900));
+  write_text(p.dir / "empty.png", "");
+  write_text(p.dir / "text.png", "this is no picture");
+  write_text(p.dir / "cut.png", read_text(p.face).substr(0, 900));
   save_image(p.dir / "one.png", fill("x", {1, 3, 1, 1}));
   save_image(p.dir / "wide.png", fill("x", {1, 3, 64, 80}));
   fs::create_directory(p.dir / "folder.png");
@@ -143,7 +70,7 @@ TEST_CASE("one bad file among several: the others are done, exit code 1") {
   fs::create_directories(p.dir / "in/below");
   fs::copy(p.face, p.dir / "in/good.png");
   fs::copy(p.face, p.dir / "in/below/deep.png");
-  write_bytes(p.dir / "in/bad.png", "no picture");
+  write_text(p.dir / "in/bad.png", "no picture");
   const Outcome r = run_program(p.anonymize("in", "out", "--recursive"));
   CHECK(r.code == 1);
   CHECK(r.says("1 of 3 inputs failed"));
@@ -177,11 +104,11 @@ TEST_CASE("model files: missing, corrupt, cut, and of another architecture") {
   CHECK(r.code == 5);
   CHECK(r.says("nowhere.safetensors"));
   CHECK(with_model(p.in("")).code == 5);  // a folder
-  write_bytes(p.dir / "cut.safetensors", read_bytes(p.model).substr(0, 100000));
+  write_text(p.dir / "cut.safetensors", read_text(p.model).substr(0, 100000));
   r = with_model(p.in("cut.safetensors"));
   CHECK(r.code == 5);
   CHECK(r.one_error());
-  write_bytes(p.dir / "junk.safetensors", std::string(64, '\xff'));
+  write_text(p.dir / "junk.safetensors", std::string(64, '\xff'));
   CHECK(with_model(p.in("junk.safetensors")).code == 5);
 
   Parameters some = Parameters::load(p.model);
@@ -207,8 +134,8 @@ TEST_CASE("model init is reproducible and says what it is") {
   CHECK(run_program(str("model init --config g2face-slim-64 --seed 3 -o ", p.in("m1"))).code == 0);
   CHECK(run_program(str("model init --config g2face-slim-64 --seed 3 -o ", p.in("m2"))).code == 0);
   CHECK(run_program(str("model init --config g2face-slim-64 --seed 4 -o ", p.in("m3"))).code == 0);
-  CHECK(read_bytes(p.dir / "m1") == read_bytes(p.dir / "m2"));
-  CHECK(read_bytes(p.dir / "m1") != read_bytes(p.dir / "m3"));
+  CHECK(read_text(p.dir / "m1") == read_text(p.dir / "m2"));
+  CHECK(read_text(p.dir / "m1") != read_text(p.dir / "m3"));
   const Outcome r = run_program(str("model info ", p.in("m1")));
   CHECK(r.code == 0);
   CHECK(r.says("g2face-slim-64"));
