@@ -156,7 +156,7 @@ MaybeStep step_for(winograd::Kind kind, const TensorDesc& x, const TensorDesc& y
                      to[1] >= min_channels && from.numel() > 0;
   // The transposed convolution is measured by its input.
   const g2face::Shape& measured = kind == winograd::Kind::up3x3_stride2 ? from : to;
-  const std::int64_t smallest = kind == winograd::Kind::up3x3_stride2 ? 32 : 16;
+  const std::int64_t smallest = kind == winograd::Kind::up3x3_stride2 ? 32 : kind == winograd::Kind::conv3x3 ? 7 : 16;
   if (!suits || std::min(measured[2], measured[3]) < smallest) return std::nullopt;
 
   const auto extent = [](std::int64_t v) { return static_cast<int>(v); };

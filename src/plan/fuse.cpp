@@ -123,7 +123,9 @@ Lowered fuse(const Lowered& lowered, const PlanOptions& options) {
   const Graph& graph = *lowered.graph;
   Groups groups(graph, lowered.known);
   if (options.fuse) {
-    for (int n = 0; n < graph.size(); ++n) {
+    // From the end: a node that could go with what it reads or with what reads it goes with the latter, since a result
+    // that only crosses to a later pass costs memory and a trip there and back.
+    for (int n = graph.size() - 1; n >= 0; --n) {
       if (!elementwise(graph.node(n))) continue;
       for (const Value& v : graph.node(n).in) {
         if (elementwise(graph.node(v.node))) groups.try_join(v.node, n);

@@ -15,13 +15,6 @@ struct Interval {
   std::size_t* offset = nullptr;
 };
 
-int root_of(const PlanData& plan, int value) {
-  while (plan.values[static_cast<std::size_t>(value)].alias_of >= 0) {
-    value = plan.values[static_cast<std::size_t>(value)].alias_of;
-  }
-  return value;
-}
-
 PlanValue& root_value(PlanData& plan, int value) { return plan.values[static_cast<std::size_t>(root_of(plan, value))]; }
 
 void find_lifetimes(PlanData& plan) {
@@ -84,6 +77,13 @@ std::size_t assign_offsets(std::vector<Interval>& intervals) {
 }
 
 }  // namespace
+
+int root_of(const PlanData& plan, int value) {
+  while (plan.values[static_cast<std::size_t>(value)].alias_of >= 0) {
+    value = plan.values[static_cast<std::size_t>(value)].alias_of;
+  }
+  return value;
+}
 
 void place(PlanData& plan) {
   find_lifetimes(plan);

@@ -26,6 +26,7 @@ Plan plan(const Graph& graph, std::span<const Value> outputs, const PlanOptions&
     const auto temporary = data->outputs.extract({-1 - static_cast<int>(i), 0});
     data->outputs[{outputs[i].node, outputs[i].output}] = temporary.mapped();
   }
+  delay(*data);
   place(*data);
   return Plan(std::move(data));
 }

@@ -1,6 +1,6 @@
 #pragma once
 // What a plan consists of, and the passes that make it. Passes run in this order: lower (prune, share, expand), fuse,
-// assign_layouts, bind, place. Each is a function of its own file.
+// assign_layouts, bind, delay, place. Each is a function of its own file.
 
 #include <cstdint>
 #include <map>
@@ -77,8 +77,12 @@ struct LaidOut {
 LaidOut assign_layouts(const Lowered& lowered, const PlanOptions& options);
 /// Asks kernels for steps.
 void bind(const LaidOut& laid_out, PlanData& plan);
+/// Moves steps that make more than they use up to where their result is needed.
+void delay(PlanData& plan);
 /// Finds lifetimes and gives every value of the arena its offset.
 void place(PlanData& plan);
+/// The value whose memory this one has.
+int root_of(const PlanData& plan, int value);
 
 /// A step that runs an op's reference loops: on doubles, or on converted copies in its workspace.
 Step reference_step(const OpDef& op, const Attrs& attrs, const Signature& signature, bool memory_is_double);

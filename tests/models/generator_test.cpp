@@ -135,3 +135,14 @@ TEST_CASE("generator: inputs of another size are refused") {
   CHECK_THROWS_WITH_AS(hiding_injection(e.scope, e.bits, 16, 4),
                        "hiding_injection 'generator': bits [2,2,32] do not fill whole maps of 16x16", ShapeError);
 }
+
+TEST_CASE("generator: at 256 px a plan needs no more memory than what has to be alive together") {
+  const ModelConfig config = ModelConfig::preset("g2face-256");
+  Graph g;
+  const auto input = [&](const char* name, Shape shape) { return g.input({DType::f32, std::move(shape)}, name); };
+  const Value y = generator(Scope(g, "generator"), input("image", {1, 3, 256, 256}), input("styles", {1, 14, 512}),
+                            input("bits", {1, 512, 32}), {}, config);
+  // What is generated, what was encoded and the mask between them, 128 channels each at full resolution.
+  const std::size_t alive = 3 * std::size_t{128} * 256 * 256 * sizeof(float);
+  CHECK_LT(plan(g, {y}).arena_bytes(), alive + alive / 20);
+}

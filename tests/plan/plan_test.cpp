@@ -101,6 +101,45 @@ TEST_CASE("values share memory when their lives do not overlap") {
   CHECK(p.arena_bytes() < 4 * 64 * 64 * sizeof(float) + 4 * 64 * 64 * sizeof(double));
 }
 
+TEST_CASE("what makes more than it uses up runs right before it is needed") {
+  Graph g;
+  const Value x = g.input({DType::f32, {1, 1, 8, 8}}, "x");
+  const Value f = g.constant(Tensor::from({1, 1}, {1}));
+  const Value large = upfirdn2d(x, f, {.up_x = 2, .up_y = 2});
+  const Value small = upfirdn2d(large, f, {.down_x = 4, .down_y = 4});
+  Value y = x;
+  for (int i = 0; i < 5; ++i) y = upfirdn2d(y, f, {});
+  const Value late = upfirdn2d(y, f, {.up_x = 2, .up_y = 2}) + large;
+  const auto shapes = [](const Plan& p) {
+    std::vector<std::int64_t> widths;
+    for (const PlanStep& s : p.data().steps) {
+      widths.push_back(p.data().values[static_cast<std::size_t>(s.out[0])].desc.type.shape[3]);
+    }
+    return widths;
+  };
+  const PlanOptions options{.device = Device::reference()};
+  CHECK(shapes(plan(g, {late}, options)) == std::vector<std::int64_t>{8, 8, 8, 8, 8, 16, 16, 16});
+  // Here something small is read from it at once, and it has to stay for that reader.
+  CHECK(shapes(plan(g, {small, late}, options)).at(5) == 8);
+  for (const Value out : {late, small}) {
+    Executor run(plan(g, {late, small})), slow(plan(g, {late, small}, options));
+    for (Executor* e : {&run, &slow}) {
+      e->set(x, fill("x", x.shape()));
+      e->run({.poison = true});
+    }
+    CHECK(relative_error(run.get(out), slow.get(out)) == 0);
+  }
+}
+
+TEST_CASE("a result that both its maker and its reader could use goes with the reader") {
+  Graph g;
+  const Value x = g.input({DType::f32, {1, 16, 8, 8}}, "x"), other = g.input({DType::f32, {1, 16, 8, 8}}, "other");
+  const Value w = g.parameter({DType::f32, {16, 16, 3, 3}}, "w");
+  const Value made = sigmoid(x);
+  const Value y = (made - other) * conv2d(made, w, {.pad = {1, 1}}) + other;
+  for (const PlanStep& s : plan(g, {y}).data().steps) CHECK(s.out.size() == 1);
+}
+
 TEST_CASE("the printed plan names op, kernel, layout and node") {
   Net net;
   net.g.path = "net/last";
