@@ -21,7 +21,7 @@ constexpr std::size_t shared_bytes = std::size_t{8} << 20;
 constexpr std::size_t private_bytes = std::size_t{560} << 10;
 // Transformed weights that all threads read from the L3 cache.
 constexpr std::size_t shared_weight_bytes = std::size_t{10} << 20;
-constexpr std::size_t min_shared = 40, max_shared = 512;  // few tiles do not pay for transforming a weight panel
+constexpr std::size_t min_shared = 40, max_shared = 512;  // the more tiles, the better transforming a weight panel pays
 constexpr std::size_t min_private = 14, max_private = 28;
 
 struct Tiling {
@@ -59,8 +59,10 @@ Plan make_plan(const Shape& s, int threads) {
   p.groups = ceil_div(size(s.co), kGroup);
   p.split = 1;
   const std::size_t tile_bytes = p.slots * p.depth * sizeof(float);
-  p.private_tiles = s.kind == Kind::conv3x3 && tile_bytes * min_private <= private_bytes &&
-                    tile_bytes * size(s.co) <= shared_weight_bytes;
+  // Transforming all weights first takes some tiles to pay for. Counted in one image: an image's bits are the same alone
+  // and in a batch, and whatever the number of threads.
+  p.private_tiles = s.kind == Kind::conv3x3 && p.tiles_y * p.tiles_x >= 2 * min_private &&
+                    tile_bytes * min_private <= private_bytes && tile_bytes * size(s.co) <= shared_weight_bytes;
   const std::size_t wanted = p.private_tiles
                                  ? std::min(max_private, private_bytes / tile_bytes / min_private * min_private)
                                  : std::clamp(shared_bytes / tile_bytes, min_shared, max_shared);

@@ -71,7 +71,9 @@ TEST_CASE("each network declares the entries of its manifest, of the same types 
 
 TEST_CASE("fill gives the recorded numbers") {
   const json checks = read_json("checksums");
-  for (const auto& [name, check] : checks["fill"].items()) {
+  for (const auto& item : checks["fill"].items()) {
+    const std::string& name = item.key();
+    const json& check = item.value();
     CAPTURE(name);
     const auto dims = check["shape"].get<std::vector<std::int64_t>>();
     const Tensor values = fill(name, Shape(dims), check["scale"].get<double>(), check["offset"].get<double>());
