@@ -59,8 +59,8 @@ Plan make_plan(const Shape& s, int threads) {
   p.groups = ceil_div(size(s.co), kGroup);
   p.split = 1;
   const std::size_t tile_bytes = p.slots * p.depth * sizeof(float);
-  // Transforming all weights first takes some tiles to pay for. Counted in one image: an image's bits are the same alone
-  // and in a batch, and whatever the number of threads.
+  // Transforming all weights first takes some tiles to pay for. Counted in one image: an image's bits are the same
+  // alone and in a batch, and whatever the number of threads.
   p.private_tiles = s.kind == Kind::conv3x3 && p.tiles_y * p.tiles_x >= 2 * min_private &&
                     tile_bytes * min_private <= private_bytes && tile_bytes * size(s.co) <= shared_weight_bytes;
   const std::size_t wanted = p.private_tiles

@@ -4,7 +4,6 @@
 // other through a third: contracting each group to a point leaves the graph without cycles.
 
 #include <algorithm>
-#include <functional>
 #include <map>
 #include <set>
 
@@ -25,37 +24,49 @@ bool elementwise(const Node& n) {
   return (n.op == &unary_op || n.op == &binary_op || n.op == &select_op) && n.types[0].dtype == DType::f32;
 }
 
+/// Sets of nodes that become one, in an order in which each group reads only from groups before it.
 class Groups {
  public:
   Groups(const Graph& graph, const std::vector<bool>& known) : graph_(graph), known_(known) {
     members_.resize(static_cast<std::size_t>(graph.size()));
     for (int n = 0; n < graph.size(); ++n) {
       of_.push_back(n);
+      rank_.push_back(n);
+      order_.push_back(n);
       members_[static_cast<std::size_t>(n)] = {n};
     }
   }
 
   int of(int node) const { return of_[static_cast<std::size_t>(node)]; }
+  /// Ascending; empty for a group that was joined with another.
   const std::vector<int>& members(int group) const { return members_[static_cast<std::size_t>(group)]; }
+  const std::vector<int>& order() const { return order_; }
 
   /// Joins the groups of two elementwise nodes if that is allowed.
   void try_join(int a, int b) {
-    const int ga = of(a), gb = of(b);
+    int ga = of(a), gb = of(b);
     if (ga == gb || known_[static_cast<std::size_t>(a)] != known_[static_cast<std::size_t>(b)]) return;
     if (graph_.node(a).types[0].shape != graph_.node(b).types[0].shape) return;
     if (members(ga).size() + members(gb).size() > max_instructions) return;
     if (inputs(ga, gb) > max_inputs) return;
-    if (around(ga, gb) || around(gb, ga)) return;
+    if (rank(ga) > rank(gb)) std::swap(ga, gb);
+    std::set<int> between;
+    if (!read_between(gb, ga, between)) return;
     auto& into = members_[static_cast<std::size_t>(ga)];
-    for (const int n : members(gb)) {
-      of_[static_cast<std::size_t>(n)] = ga;
-      into.push_back(n);
-    }
+    auto& from = members_[static_cast<std::size_t>(gb)];
+    for (const int n : from) of_[static_cast<std::size_t>(n)] = ga;
+    into.insert(into.end(), from.begin(), from.end());
     std::sort(into.begin(), into.end());
-    members_[static_cast<std::size_t>(gb)].clear();
+    from.clear();
+    // What the later group reads comes first, then the joined group, then the rest of what stood between the two.
+    const auto first = order_.begin() + rank(ga), last = order_.begin() + rank(gb) + 1;
+    std::stable_partition(first, last, [&](int g) { return between.contains(g); });
+    for (auto g = first; g != last; ++g) rank_[static_cast<std::size_t>(*g)] = static_cast<int>(g - order_.begin());
   }
 
  private:
+  int rank(int group) const { return rank_[static_cast<std::size_t>(group)]; }
+
   std::size_t inputs(int ga, int gb) const {
     std::set<std::pair<int, int>> outside;
     for (const int g : {ga, gb}) {
@@ -68,38 +79,27 @@ class Groups {
     return outside.size();
   }
 
-  /// Whether a way leads from group `from` through some third group to group `to`.
-  bool around(int from, int to) const {
-    const int oldest = members(from).front();
-    std::set<int> visited;
-    std::vector<int> open;
-    const auto push_inputs = [&](int group) {
+  /// Collects the groups after `early` that `late` reads, directly or not. False if one of them reads `early`.
+  bool read_between(int late, int early, std::set<int>& between) const {
+    std::vector<int> open = {late};
+    while (!open.empty()) {
+      const int group = open.back();
+      open.pop_back();
       for (const int n : members(group)) {
         for (const Value& v : graph_.node(n).in) {
           const int g = of(v.node);
-          if (g != group && members(g).back() > oldest && visited.insert(g).second) open.push_back(g);
+          if (g == early && group != late) return false;
+          if (g != group && rank(g) > rank(early) && between.insert(g).second) open.push_back(g);
         }
       }
-    };
-    visited.insert(from);
-    visited.insert(to);
-    push_inputs(to);
-    while (!open.empty()) {
-      const int g = open.back();
-      open.pop_back();
-      for (const int n : members(g)) {
-        for (const Value& v : graph_.node(n).in) {
-          if (of(v.node) == from) return true;
-        }
-      }
-      push_inputs(g);
     }
-    return false;
+    return true;
   }
 
   const Graph& graph_;
   const std::vector<bool>& known_;
   std::vector<int> of_;
+  std::vector<int> order_, rank_;  // groups as they stand, and where each one stands
   std::vector<std::vector<int>> members_;
 };
 
@@ -145,18 +145,9 @@ Lowered fuse(const Lowered& lowered, const PlanOptions& options) {
   Lowered out;
   out.graph = std::make_unique<Graph>();
   std::map<std::pair<int, int>, Value> now;
-  std::vector<bool> done(static_cast<std::size_t>(graph.size()), false);
-
-  // A group is written after everything it reads, whatever the order of creation was.
-  std::function<void(int)> write = [&](int group) {
-    if (done[static_cast<std::size_t>(group)]) return;
-    done[static_cast<std::size_t>(group)] = true;
+  for (const int group : groups.order()) {
     const std::vector<int>& members = groups.members(group);
-    for (const int n : members) {
-      for (const Value& v : graph.node(n).in) {
-        if (groups.of(v.node) != group) write(groups.of(v.node));
-      }
-    }
+    if (members.empty()) continue;
     const Node& first = graph.node(members.front());
     if (!elementwise(first)) {
       std::vector<Value> in;
@@ -168,7 +159,7 @@ Lowered fuse(const Lowered& lowered, const PlanOptions& options) {
       if (const auto i = lowered.input_nodes.find(members.front()); i != lowered.input_nodes.end()) {
         out.input_nodes[copied.node] = i->second;
       }
-      return;
+      continue;
     }
     std::vector<Value> in;
     std::map<std::pair<int, int>, int> slot;  // of inputs
@@ -199,8 +190,7 @@ Lowered fuse(const Lowered& lowered, const PlanOptions& options) {
     out.graph->path = graph.node(members.back()).name;
     const std::vector<Value> results = pointwise(in, attrs);
     for (std::size_t r = 0; r < results.size(); ++r) now[{result_nodes[r], 0}] = results[r];
-  };
-  for (int n = 0; n < graph.size(); ++n) write(groups.of(n));
+  }
 
   for (const Value& v : lowered.outputs) out.outputs.push_back(now.at({v.node, v.output}));
   out.known = known_nodes(*out.graph, options);

@@ -213,7 +213,8 @@ TEST_CASE("a network is checked under names of its own") {
     for (const auto& [name, tensor] : recorded)
       if (name.starts_with(first + "/")) tensors.set("held" + name.substr(first.size()), tensor.clone());
     json d = description;
-    d["cases"] = {{"held", description.at("cases").at(first)}};
+    d["cases"] = json::object();
+    d["cases"]["held"] = description.at("cases").at(first);
     change(tensors, d);
     tensors.save(folder / "held_out.safetensors");
     std::ofstream(folder / "held_out.json") << d;

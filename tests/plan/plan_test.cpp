@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <random>
 
 #include "g2face/fill.hpp"
 #include "g2face/graph/gradients.hpp"
@@ -137,7 +138,43 @@ TEST_CASE("a result that both its maker and its reader could use goes with the r
   const Value w = g.parameter({DType::f32, {16, 16, 3, 3}}, "w");
   const Value made = sigmoid(x);
   const Value y = (made - other) * conv2d(made, w, {.pad = {1, 1}}) + other;
-  for (const PlanStep& s : plan(g, {y}).data().steps) CHECK(s.out.size() == 1);
+  const Plan p = plan(g, {y});
+  for (const PlanStep& s : p.data().steps) CHECK(s.out.size() == 1);
+}
+
+TEST_CASE("whatever is joined, random graphs keep their results") {
+  std::mt19937 random(1);
+  for (int trial = 0; trial < 150; ++trial) {
+    CAPTURE(trial);
+    Graph g;
+    const Value x = g.input({DType::f32, {1, 1, 4, 4}}, "x");
+    const Value identity = g.constant(Tensor::from({1, 1}, {1}));
+    std::vector<Value> all = {x, affine(x, 0.5, 1)};
+    const auto any = [&] { return all[random() % all.size()]; };
+    for (int n = 0; n < 40; ++n) {
+      const Value a = any(), b = any();
+      switch (random() % 4) {
+        case 0:
+          all.push_back(upfirdn2d(a, identity, {}));  // not elementwise: nothing joins across it
+          break;
+        case 1:
+          all.push_back(sigmoid(a));
+          break;
+        case 2:
+          all.push_back(a * sigmoid(b));
+          break;
+        default:
+          all.push_back(affine(a - b, 0.5));
+      }
+    }
+    const std::vector<Value> outputs = {all.back(), any(), any()};
+    Executor fast(plan(g, outputs)), slow(plan(g, outputs, {.device = Device::reference()}));
+    for (Executor* e : {&fast, &slow}) {
+      e->set(x, fill("x", x.shape()));
+      e->run({.poison = true});
+    }
+    for (const Value& v : outputs) CHECK(relative_error(fast.get(v), slow.get(v)) < 1e-5);
+  }
 }
 
 TEST_CASE("the printed plan names op, kernel, layout and node") {
