@@ -71,7 +71,8 @@ struct Anonymizer::State {
     return j;
   }
 
-  static std::map<std::string, Tensor> run(Job& j, const std::map<std::string, Tensor>& inputs) {
+  /// All jobs but the largest give their memory back, so that the peak is that of the largest.
+  static std::map<std::string, Tensor> run(Job& j, const std::map<std::string, Tensor>& inputs, bool keep = false) {
     for (const auto& [name, tensor] : inputs) j.executor->set(j.inputs.at(name), tensor);
     j.executor->run();
     std::map<std::string, Tensor> results;
@@ -79,6 +80,7 @@ struct Anonymizer::State {
       const Tensor t = j.executor->get(v);
       results[name] = t.dtype() == DType::f64 ? t.to(DType::f32) : t;
     }
+    if (!keep) j.executor->release_memory();
     return results;
   }
 
@@ -109,11 +111,13 @@ struct Anonymizer::State {
       const Value styles = style_mlp(Scope(g, "style_mlp"), e, select_geometry(c), config);
       made.outputs["image"] = generator(Scope(g, "generator"), x, styles, b, {.seed = s}, config);
     });
-    return run(j, {{"image", image},
-                   {"identity", identity},
-                   {"coefficients", coefficients},
-                   {"bits", bits},
-                   {"seed", seed_tensor(seed)}})
+    return run(j,
+               {{"image", image},
+                {"identity", identity},
+                {"coefficients", coefficients},
+                {"bits", bits},
+                {"seed", seed_tensor(seed)}},
+               true)
         .at("image");
   }
 

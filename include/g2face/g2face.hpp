@@ -9,7 +9,6 @@
 #include "g2face/fill.hpp"
 #include "g2face/graph/gradients.hpp"
 #include "g2face/graph/graph.hpp"
-#include "g2face/graph/op.hpp"
 #include "g2face/graph/print.hpp"
 #include "g2face/image.hpp"
 #include "g2face/manifest.hpp"

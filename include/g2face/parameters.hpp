@@ -20,9 +20,9 @@ class Parameters {
   /// strictly well formed: header of at most 100 MB, JSON without repeated or unknown keys, dtypes of this library,
   /// shapes that match the byte ranges, ranges without gaps or overlaps up to the end of the file.
   static Parameters load(const std::string& path);
-  /// Writes a temporary file beside `path`, flushes it to disk and renames it; equal contents give equal bytes.
-  /// Throws CheckpointError, "PATH: what: what to do", leaving `path` as it was.
-  void save(const std::string& path) const;
+  /// Writes a temporary file beside `file`, flushes it to disk and renames it; equal contents give equal bytes.
+  /// Throws CheckpointError, "FILE: what: what to do", leaving `file` as it was.
+  void save(const std::string& file) const;
 
   bool contains(std::string_view name) const { return tensors_.find(name) != tensors_.end(); }
   /// Throws CheckpointError if there is none of that name.
@@ -42,6 +42,8 @@ class Parameters {
   /// Tells the system that the pages of a tensor, if it is a view into the mapped file, are not needed soon; reading it
   /// again is correct but slow.
   void release_pages(const Tensor& tensor) const;
+  /// The same for all of them.
+  void release_pages() const;
 
  private:
   std::map<std::string, Tensor, std::less<>> tensors_;

@@ -17,6 +17,7 @@ std::vector<std::int64_t> physical_strides(const TensorDesc& operand, int rank, 
     return axis < missing || own[axis - missing] == 1 ? 0 : own_steps[static_cast<std::size_t>(axis - missing)];
   };
   std::vector<std::int64_t> strides;
+  strides.reserve(static_cast<std::size_t>(rank) + 1);
   for (int axis = 0; axis < rank; ++axis) strides.push_back(step(axis));
   if (block > 1) {  // axis 1 becomes two: from block to block, and from channel to channel inside one
     const std::int64_t channel = own_block > 1 ? 1 : strides[1];

@@ -52,7 +52,8 @@ struct Loops {
 /// Chunk `i` of the run at x: mean and squared deviations by lane.
 void summarise(const Problem& p, const Loops& loops, const float* x, std::int64_t i, float* mean, float* deviations) {
   const std::int64_t begin = i * chunk_floats, n = std::min(chunk_floats, p.run - begin);
-  const auto count = static_cast<double>(n / p.lanes);
+  const std::int64_t rows = n / p.lanes;
+  const auto count = static_cast<double>(rows);
   double sums[cpu::max_lanes];
   loops.sums({x + begin, n, p.lanes, nullptr, sums});
   for (std::int64_t l = 0; l < p.lanes; ++l) mean[l] = static_cast<float>(sums[l] / count);
@@ -68,7 +69,8 @@ void finish(const Problem& p, double eps, std::int64_t group, const float* parti
     for (std::int64_t n = 0; n < p.samples; ++n) {
       for (std::int64_t i = 0; i < chunks; ++i) {
         const float* part = partials + ((n * p.groups + group) * chunks + i) * 2 * p.lanes;
-        const auto k = static_cast<double>(std::min(chunk_floats, p.run - i * chunk_floats) / p.lanes);
+        const std::int64_t rows = std::min(chunk_floats, p.run - i * chunk_floats) / p.lanes;
+        const auto k = static_cast<double>(rows);
         const double delta = static_cast<double>(part[l]) - mean, total = count + k;
         mean += delta * k / total;
         deviations += static_cast<double>(part[p.lanes + l]) + delta * delta * count * k / total;

@@ -29,9 +29,9 @@ using std::size_t;
 
 #define G2FACE_INLINE_LAMBDA __attribute__((always_inline))
 
-typedef float Vec __attribute__((vector_size(64)));
-typedef float VecU __attribute__((vector_size(64), aligned(4), may_alias));
-typedef float HalfU __attribute__((vector_size(32), aligned(4), may_alias));
+using Vec = float __attribute__((vector_size(64)));
+using VecU = float __attribute__((vector_size(64), aligned(4), may_alias));
+using HalfU = float __attribute__((vector_size(32), aligned(4), may_alias));
 
 G2FACE_INLINE void load(Vec& v, const float* p) { v = *reinterpret_cast<const VecU*>(p); }
 G2FACE_INLINE void store(float* p, const Vec& v) { *reinterpret_cast<VecU*>(p) = v; }

@@ -227,7 +227,8 @@ void run_part(const Problem& p, const float* in, float* out, const std::int64_t*
     for (next = std::max(next, base); next < base + taps; ++next) {
       p.filter({in + next * p.x.in * p.lanes, ring + next % taps * p.ring_row(), bases, weights_x, x0, x1, p.x.taps()});
     }
-    CombineArgs c{{}, weights_y + y * taps, taps, width, out + (y * p.x.out + x0) * p.lanes, accumulate};
+    float* row = out + (y * p.x.out + x0) * p.lanes;
+    CombineArgs c{{}, weights_y + y * taps, taps, width, row, accumulate};
     for (std::int64_t j = 0; j < taps; ++j) c.rows[j] = ring + (base + j) % taps * p.ring_row();
     p.combine(c);
   }

@@ -19,8 +19,9 @@ constexpr int window = 11;
 std::array<double, window> gaussian() {
   std::array<double, window> g{};
   double sum = 0;
+  constexpr int middle = window / 2;
   for (int i = 0; i < window; ++i) {
-    const double d = (i - window / 2) / 1.5;
+    const double d = (i - middle) / 1.5;
     sum += g[static_cast<std::size_t>(i)] = std::exp(-d * d / 2);
   }
   for (double& v : g) v /= sum;

@@ -25,8 +25,8 @@ std::vector<Taps> triangle_taps(std::int64_t in, std::int64_t out) {
   std::vector<Taps> taps(static_cast<std::size_t>(out));
   for (std::int64_t i = 0; i < out; ++i) {
     const double center = (static_cast<double>(i) + 0.5) * scale;
-    const auto first = std::max<std::int64_t>(static_cast<std::int64_t>(center - support + 0.5), 0);
-    const auto last = std::min<std::int64_t>(static_cast<std::int64_t>(center + support + 0.5), in);
+    const auto first = std::max<std::int64_t>(std::lround(center - support), 0);
+    const auto last = std::min<std::int64_t>(std::lround(center + support), in);
     std::vector<double> weights;
     double sum = 0;
     for (std::int64_t x = first; x < last; ++x) {
@@ -37,7 +37,7 @@ std::vector<Taps> triangle_taps(std::int64_t in, std::int64_t out) {
     Taps& t = taps[static_cast<std::size_t>(i)];
     t.first = first;
     for (const double w : weights) {
-      t.weights.push_back(static_cast<std::int32_t>(0.5 + w / sum * (1 << fraction_bits)));
+      t.weights.push_back(static_cast<std::int32_t>(std::lround(w / sum * (1 << fraction_bits))));
     }
   }
   return taps;

@@ -97,16 +97,16 @@ Tensor load_image(const std::string& path, const ImageLimits& limits) {
   return decode_image(bytes, path, limits);
 }
 
-void save_image(const std::string& file, const Tensor& image) {
-  const Encoder encode = encoder_for(file);
+void save_image(const std::string& path, const Tensor& image) {
+  const Encoder encode = encoder_for(path);
   check<ImageError>(image && image.dtype() == DType::f32 && image.shape().rank() == 4 && image.shape()[0] == 1 &&
                         image.shape()[1] == 3 && image.numel() > 0,
-                    file, ": cannot write: the image is ", image ? image.type().str() : "an empty tensor",
+                    path, ": cannot write: the image is ", image ? image.type().str() : "an empty tensor",
                     ": give f32[1,3,H,W]");
   const std::int64_t height = image.shape()[2];
   const std::int64_t width = image.shape()[3];
   // The encoders count bytes in 31 bits; JPEG itself takes no more than 65500 rows or columns.
-  check<ImageError>(std::max(height, width) <= 65500 && height * width <= std::int64_t{1} << 28, file,
+  check<ImageError>(std::max(height, width) <= 65500 && height * width <= std::int64_t{1} << 28, path,
                     ": cannot write: ", width, "x", height, " pixels are too many: write a smaller image");
 
   const std::int64_t plane = height * width;
@@ -115,14 +115,14 @@ void save_image(const std::string& file, const Tensor& image) {
   for (std::int64_t i = 0; i < plane; ++i) {
     for (std::int64_t c = 0; c < 3; ++c) {
       const float value = values[static_cast<std::size_t>(c * plane + i)];
-      check<ImageError>(!std::isnan(value), file, ": cannot write: channel ", c, " is NaN at row ", i / width,
+      check<ImageError>(!std::isnan(value), path, ": cannot write: channel ", c, " is NaN at row ", i / width,
                         ", column ", i % width, ": look for the step that produced it");
       rgb[static_cast<std::size_t>(3 * i + c)] = io::to_level(value);
     }
   }
-  const auto bytes = encode({rgb, static_cast<int>(width), static_cast<int>(height)}, file);
+  const auto bytes = encode({rgb, static_cast<int>(width), static_cast<int>(height)}, path);
   const std::array parts{std::as_bytes(std::span(bytes))};
-  io::write_file<ImageError>(file, parts);
+  io::write_file<ImageError>(path, parts);
 }
 
 }  // namespace g2face

@@ -5,6 +5,7 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "g2face/parameters.hpp"
@@ -206,15 +207,27 @@ void Parameters::save(const std::string& file) const {
   io::write_file<CheckpointError>(file, parts);
 }
 
+namespace {
+
+/// The mapping is private and never written, so dropped pages come back from the file. It is only advice.
+void drop_pages(const std::byte* from, std::size_t bytes) {
+  ::madvise(const_cast<std::byte*>(from), bytes, MADV_DONTNEED);
+}
+
+}  // namespace
+
 void Parameters::release_pages(const Tensor& tensor) const {
-  const auto begin = reinterpret_cast<std::uintptr_t>(tensor.data());
-  const auto mapping = reinterpret_cast<std::uintptr_t>(mapping_begin_);
-  if (begin < mapping || begin >= mapping + mapping_bytes_) return;
+  const auto* mapping = static_cast<const std::byte*>(mapping_begin_);
+  const auto* data = static_cast<const std::byte*>(tensor.data());
+  if (std::less<>()(data, mapping) || !std::less<>()(data, mapping + mapping_bytes_)) return;
   // Whole pages only: the first and the last may hold a neighbour, which is then read from the file again.
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const std::uintptr_t from = begin / page * page, to = begin + tensor.bytes();
-  // The mapping is private and never written, so dropped pages come back from the file. It is only advice.
-  ::madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const std::size_t begin = static_cast<std::size_t>(data - mapping) / page * page;
+  drop_pages(mapping + begin, static_cast<std::size_t>(data - mapping) + tensor.bytes() - begin);
+}
+
+void Parameters::release_pages() const {
+  if (mapping_bytes_ > 0) drop_pages(static_cast<const std::byte*>(mapping_begin_), mapping_bytes_);
 }
 
 }  // namespace g2face

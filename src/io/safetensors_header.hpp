@@ -26,7 +26,7 @@ struct Header {
 
 /// Every entry has its three fields; numbers are not negative; names are unique. What the numbers mean is not checked.
 /// Throws CheckpointError, "FILE: what is wrong".
-Header parse_header(std::string_view json, const std::string& file);
+Header parse_header(std::string_view text, const std::string& file);
 
 /// `text` in quotes for a message: one line, at most 100 characters.
 std::string in_quotes(std::string_view text);

@@ -43,6 +43,10 @@ Block& Block::operator=(Block&& other) noexcept {
   return *this;
 }
 
+void Block::release_pages() {
+  if (mapped_ > 0) ::madvise(data_, mapped_, MADV_DONTNEED);  // advice: a refusal costs memory alone
+}
+
 void Block::free() {
   if (mapped_ > 0) {
     ::munmap(data_, mapped_);

@@ -17,6 +17,8 @@ class Block {
   Block& operator=(Block&& other) noexcept;
 
   std::byte* data() const { return data_; }
+  /// The contents are lost; the address stays.
+  void release_pages();
 
  private:
   void free();

@@ -44,6 +44,7 @@ void delay(PlanData& plan) {
   }
 
   std::vector<PlanStep> ordered;
+  ordered.reserve(steps.size());
   for (const int s : order) ordered.push_back(std::move(steps[static_cast<std::size_t>(s)]));
   steps = std::move(ordered);
 }

@@ -75,7 +75,7 @@ struct Executor::State {
   }
 
   /// Fills the memory of values that step s read last with NaN, so that a later read of them shows.
-  void poison_dead(int s) {
+  void poison_dead(int s) const {
     for (const PlanValue& v : data().values) {
       if (v.place == Place::arena && v.alias_of < 0 && v.last == s) std::memset(arena.data() + v.offset, 0xff, v.bytes);
     }
@@ -183,6 +183,8 @@ void Executor::State::load() {
     }
     for (const int v : s.in) forget(root(v));
   }
+  // What is read where it is comes back page by page; its neighbours do not.
+  if (parameters != nullptr && data().options.fold) parameters->release_pages();
 }
 
 void Executor::State::bind_calls() {
@@ -253,6 +255,8 @@ void Executor::run(const RunOptions& options) {
     if (options.poison) s.poison_dead(static_cast<int>(i));
   }
 }
+
+void Executor::release_memory() { state_->arena.release_pages(); }
 
 std::vector<double> Executor::profile() {
   run();

@@ -54,13 +54,6 @@ struct ReferenceArgs {
   }
 };
 
-/// `run_to_run`: the same input on the same machine with the same thread count gives the same bits.
-enum class Determinism : std::uint8_t { run_to_run, none };
-
-/// `strict`: plain f32 algorithms. `fast`: f32 storage, algorithms that round a little more (Winograd) are allowed.
-/// `bf16`: convolutions and matrix products may round their inputs to bfloat16; sums stay f32.
-enum class Precision : std::uint8_t { strict, fast, bf16 };
-
 /// What a kernel is made for.
 struct Signature {
   std::span<const TensorDesc> in, out;

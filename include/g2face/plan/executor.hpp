@@ -36,6 +36,10 @@ class Executor {
   /// A copy of an output of the plan, in row-major order. Reference plans give f64 tensors for floating types.
   Tensor get(Value output) const;
 
+  /// Gives the memory of the arena back to the system until the next run, which then pays for getting it again. What
+  /// get() would have returned is lost.
+  void release_memory();
+
   /// Runs and returns the seconds that each step took.
   std::vector<double> profile();
   const Plan& plan() const;

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "g2face/device.hpp"
-#include "g2face/graph/op.hpp"
+#include "g2face/graph/graph.hpp"
 
 namespace g2face {
 
