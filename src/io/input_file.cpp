@@ -20,7 +20,7 @@ namespace {
 
 class InputFile {
  public:
-  explicit InputFile(const std::filesystem::path& path) {
+  explicit InputFile(const std::filesystem::path& path) : path_(path) {
     // Without O_NONBLOCK opening a pipe would wait for its writer.
     do {
       fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -45,7 +45,19 @@ class InputFile {
   int fd() const { return fd_; }
   std::size_t size() const { return size_; }
 
+  /// The next bytes, at least one and at most `to.size()`.
+  std::size_t read(std::span<std::uint8_t> to) const {
+    ssize_t n = 0;
+    do {
+      n = ::read(fd_, to.data(), std::min<std::size_t>(to.size(), 1u << 30));
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) fail(path_, "cannot read", errno);
+    check<FileError>(n > 0, path_.string(), ": became shorter while it was read");
+    return static_cast<std::size_t>(n);
+  }
+
  private:
+  std::filesystem::path path_;
   int fd_ = -1;
   std::size_t size_ = 0;
 };
@@ -65,15 +77,18 @@ std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uint
   check<FileError>(file.size() <= limit, path.string(), ": has ", file.size(), " bytes, at most ", limit,
                    " are accepted");
   std::vector<std::uint8_t> bytes(file.size());
-  std::size_t done = 0;
-  while (done < bytes.size()) {
-    const ssize_t n = ::read(file.fd(), bytes.data() + done, std::min<std::size_t>(bytes.size() - done, 1u << 30));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail(path, "cannot read", errno);
-    check<FileError>(n > 0, path.string(), ": became shorter while it was read");
-    done += static_cast<std::size_t>(n);
-  }
+  for (std::size_t done = 0; done < bytes.size();) done += file.read(std::span(bytes).subspan(done));
   return bytes;
+}
+
+void read_pieces(const std::filesystem::path& path, const std::function<void(std::span<const std::uint8_t>)>& use) {
+  const InputFile file(path);
+  std::vector<std::uint8_t> piece(std::min(file.size(), std::size_t{1} << 20));
+  for (std::size_t done = 0; done < file.size();) {
+    const std::size_t n = file.read(std::span(piece).first(std::min(piece.size(), file.size() - done)));
+    use(std::span(piece).first(n));
+    done += n;
+  }
 }
 
 }  // namespace g2face::io

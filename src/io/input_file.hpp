@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -22,5 +23,9 @@ MappedFile map_file(const std::filesystem::path& path);
 
 /// Reads a whole file of at most `limit` bytes. Throws FileError as map_file does, or if the file is larger.
 std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uintmax_t limit);
+
+/// Hands the bytes of a file of any size to `use`, piece by piece, without mapping it. Throws FileError as map_file
+/// does.
+void read_pieces(const std::filesystem::path& path, const std::function<void(std::span<const std::uint8_t>)>& use);
 
 }  // namespace g2face::io

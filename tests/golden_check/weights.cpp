@@ -21,7 +21,7 @@ std::optional<Checksums> checksums(const std::filesystem::path& manifests, const
   const nlohmann::json::json_pointer entry("/networks/" + weights.network + "/sha256_of_all_entries_in_order");
   if (!all.contains(entry)) return std::nullopt;
   check<FormatError>(all.at(entry).is_string(), file.string(), ": the checksum of ", weights.network, " is no text");
-  test::Sha256 hash;
+  io::Sha256 hash;
   for (const std::string& name : weights.names) {
     const Tensor& t = weights.tensors.at(weights.network + "/" + name);
     hash.add({static_cast<const std::uint8_t*>(t.data()), t.bytes()});

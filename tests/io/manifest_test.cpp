@@ -7,12 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include "g2face/fill.hpp"
-#include "sha256.hpp"
+#include "io/sha256.hpp"
 #include "temporary_folder.hpp"
 
 using namespace g2face;
+using io::Sha256;
 using test::message_of;
-using test::Sha256;
 using test::TemporaryFolder;
 
 namespace {
