@@ -148,7 +148,14 @@ struct Anonymizer::State {
 };
 
 Anonymizer::Anonymizer(const std::string& model, const AnonymizerOptions& options)
-    : state_(std::make_unique<State>(Parameters::load(model), options)) {}
+    : state_([&] {
+        Parameters parameters = Parameters::load(model);
+        try {
+          return std::make_unique<State>(std::move(parameters), options);
+        } catch (const CheckpointError& error) {
+          throw CheckpointError(str(model, ": ", error.what(), ": give a whole model of one architecture"));
+        }
+      }()) {}
 Anonymizer::Anonymizer(Parameters model, const AnonymizerOptions& options)
     : state_(std::make_unique<State>(std::move(model), options)) {}
 Anonymizer::~Anonymizer() = default;
@@ -184,6 +191,11 @@ Recovered Anonymizer::recover(const Tensor& image, const RecoverOptions& options
   result.logits = read.at("logits");
   result.image = state_->generate(image, result.identity, analysis.at("coefficients"), read.at("bits"), options.seed);
   return result;
+}
+
+Tensor Anonymizer::read_bits(const Tensor& image) {
+  state_->require_faces(image);
+  return state_->extract(image).at("logits");
 }
 
 Analysis Anonymizer::analyze(const Tensor& face) {

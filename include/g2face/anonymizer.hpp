@@ -67,6 +67,12 @@ class Anonymizer {
   /// The generator is given the bits that were read, since nothing else is at hand (the authors' test program gives it
   /// the true ones).
   Recovered recover(const Tensor& image, const RecoverOptions& options = {});
+  /// The hidden bits alone, as recover() reads them: logits [N,rows,32], positive for 1. With the measures of
+  /// eval/metrics.hpp this says what an image shows of the original once it is a file:
+  ///   Tensor written = load_image("out.png");
+  ///   double similarity = cosine(anonymized.identity, anonymizer.analyze(written).identity);
+  ///   double errors = bit_error_rate(anonymizer.read_bits(written), anonymized.bits);
+  Tensor read_bits(const Tensor& image);
   Analysis analyze(const Tensor& face);
   /// The distance that LPIPS sees, [N,1,1,1]; the model must hold the network "lpips" (has_network()).
   Tensor perceptual_distance(const Tensor& a, const Tensor& b);

@@ -1,16 +1,21 @@
 // g2face anonymize: photos in, other people's faces out.
 
 #include <CLI/CLI.hpp>
+#include <array>
 #include <charconv>
 #include <chrono>
+#include <ctime>
+#include <future>
 #include <iostream>
 #include <memory>
 #include <optional>
 #include <random>
 
 #include "cli/common.hpp"
+#include "g2face/eval/metrics.hpp"
 #include "g2face/image.hpp"
-#include "io/json_text.hpp"
+#include "io/atomic_file.hpp"
+#include "io/face_manifest.hpp"
 #include "io/sha256.hpp"
 
 namespace g2face::cli {
@@ -20,10 +25,9 @@ namespace {
 struct Options : FaceOptions {
   std::string identity = "per-image";
   std::optional<std::uint64_t> seed;
-  bool no_recovery = false;
+  std::string manifest;
+  bool no_recovery = false, no_manifest = false, resume = false;
 };
-
-constexpr std::uint64_t seed_limit = std::uint64_t{1} << 53;
 
 /// Whose face is drawn: decides the seed of each image.
 struct Identity {
@@ -56,36 +60,159 @@ Identity parse_identity(const std::string& text, const std::optional<std::uint64
   return {.fixed = seed, .source = {}};
 }
 
+/// Where the lines go: as asked for; by default beside the results if these fill a folder, and nowhere for one file.
+std::filesystem::path manifest_path(const Options& o, const std::vector<Item>& items) {
+  check<UsageError>(!o.no_manifest || o.manifest.empty(), "--manifest and --no-manifest: give one of them");
+  std::filesystem::path path = o.manifest;
+  const bool one_file = items.size() == 1 && items[0].output == o.output;
+  if (path.empty() && !o.no_manifest && !one_file) path = std::filesystem::path(o.output) / "manifest.jsonl";
+  check<UsageError>(!o.resume || !path.empty(), "--resume: nothing says what is done: give the earlier --manifest");
+  for (const Item& item : items) {
+    std::error_code ignored;
+    const bool taken = std::filesystem::equivalent(path, item.input, ignored) ||
+                       path.lexically_normal() == item.output.lexically_normal();
+    check<UsageError>(path.empty() || !taken, path.string(), ": is the picture ", item.input.string(),
+                      " or its result: choose another --manifest");
+  }
+  return path;
+}
+
+std::string utc_now() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  std::array<char, 32> text{};
+  return {text.data(), std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &parts)};
+}
+
+bool is_jpeg(const std::filesystem::path& path) {
+  const std::string extension = path.extension().string();
+  return extension.size() > 1 && (extension[1] == 'j' || extension[1] == 'J');
+}
+
+std::string sha256_if_there(const std::filesystem::path& path) {
+  try {
+    return io::sha256_of_file(path);
+  } catch (const io::FileError&) {
+    return "";
+  }
+}
+
+/// The run: a model, a manifest, and what one picture goes through.
+class Run {
+ public:
+  Run(const Options& o, const std::vector<Item>& items)
+      : options_(o),
+        identity_(parse_identity(o.identity, o.seed)),
+        model_(model_path(o.model)),
+        anonymizer_(model_.string(), resolve(o.common)) {
+    const std::filesystem::path path = manifest_path(o, items);
+    if (!path.empty()) {
+      make_folder_of(path);
+      manifest_.emplace(path);
+      if (manifest_->was_cut()) {
+        say(LogLevel::warning, str(path.string(), ": its last line was cut, as by a crash, and is removed"));
+      }
+    }
+    // Reading a large model takes seconds, which the first picture's plans take anyhow.
+    if (records()) model_hash_ = std::async(std::launch::async, io::sha256_of_file, model_).share();
+    if (!o.no_recovery) {
+      say(LogLevel::warning, "payload paper: it protects nothing; whoever has the model can recover the original");
+    }
+  }
+
+  ItemResult work(const Item& item) {
+    const auto start = std::chrono::steady_clock::now();
+    io::FaceRecord r;
+    r.input = item.input.string();
+    r.output = item.output.string();
+    r.identity = options_.identity;
+    r.seed = identity_.fixed ? identity_.fixed : identity_.source;
+    r.recoverable = !options_.no_recovery;
+    try {
+      const std::vector<std::uint8_t> bytes = read_picture(item.input);
+      r.input_sha256 = io::sha256(bytes);
+      if (is_done(r, item)) return ItemResult::done_before;
+      replace(item, bytes, r);
+    } catch (const io::FileError&) {
+      throw;  // of the model or the manifest, not of this picture
+    } catch (const std::exception& e) {
+      r.reason = message_of(e, r.input);
+      r.output_sha256.clear();
+      finish(r, start);
+      throw;
+    }
+    finish(r, start);
+    return ItemResult::done;
+  }
+
+  std::string print_plans() { return anonymizer_.print_plans(true); }
+
+ private:
+  bool records() const { return manifest_ || options_.common.json; }
+
+  bool is_done(io::FaceRecord& r, const Item& item) {
+    if (!options_.resume) return false;
+    r.model_sha256 = model_hash_.get();
+    return manifest_->has(r, sha256_if_there(item.output));
+  }
+
+  void replace(const Item& item, std::span<const std::uint8_t> bytes, io::FaceRecord& r) {
+    const Tensor picture = decode_picture(bytes, item.input);
+    r.box = {0, 0, picture.shape()[3], picture.shape()[2]};
+    const Tensor face = face_of(picture, item.input, anonymizer_.config());
+    const std::uint64_t seed = identity_.seed_for(r.input_sha256);
+    const Anonymized result = anonymizer_.anonymize(face, {.seed = seed, .recoverable = r.recoverable});
+    write_picture(item.output, result.image);
+    if (!records() && !is_jpeg(item.output)) return;
+
+    const std::vector<std::uint8_t> file = read_picture(item.output);
+    r.output_sha256 = io::sha256(file);
+    r.measures = measure(result, decode_picture(file, item.output), r.recoverable);
+    if (is_jpeg(item.output) && r.recoverable) {
+      say(LogLevel::warning, str(r.output, ": as JPEG, ", 100 * (1 - *r.measures->bit_error_rate),
+                                 " % of the hidden bits are read back right"));
+    }
+  }
+
+  io::FaceMeasures measure(const Anonymized& result, const Tensor& written, bool recoverable) {
+    io::FaceMeasures m;
+    m.similarity_before = cosine(result.identity, result.virtual_identity);
+    m.similarity_after = cosine(result.identity, anonymizer_.analyze(written).identity);
+    if (recoverable) {
+      const Tensor logits = anonymizer_.read_bits(written);
+      m.bit_error_rate = bit_error_rate(logits, result.bits);
+      m.payload_margin = payload_margin(logits, result.bits);
+    }
+    return m;
+  }
+
+  void finish(io::FaceRecord& r, std::chrono::steady_clock::time_point start) {
+    if (!records()) return;
+    r.model_sha256 = model_hash_.get();
+    r.time = utc_now();
+    r.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (manifest_) manifest_->append(r);
+    if (options_.common.json) std::cout << io::to_json(r) << std::endl;
+  }
+
+  const Options& options_;
+  Identity identity_;
+  std::filesystem::path model_;
+  Anonymizer anonymizer_;
+  std::optional<io::FaceManifest> manifest_;
+  std::shared_future<std::string> model_hash_;
+};
+
 int run(const Options& o) {
   check<UsageError>(o.aligned, "anonymize: faces are not looked for yet: give aligned face crops and say --aligned");
   check<UsageError>(o.no_recovery || o.payload == "paper",
                     "anonymize: say --payload paper (hides the identity in clear: whoever has the model can recover "
                     "it), or --no-recovery");
-  const Identity identity = parse_identity(o.identity, o.seed);
   const auto items = find_items(o.inputs, o.output, o.items);
-  Anonymizer anonymizer(model_path(o.model), resolve(o.common));
-  if (!o.no_recovery)
-    say(LogLevel::warning, "payload paper: it protects nothing; whoever has the model can recover the original");
-  const int code = for_each_item(items, [&](const Item& item) {
-    const auto start = std::chrono::steady_clock::now();
-    const std::vector<std::uint8_t> bytes = read_picture(item.input);
-    const std::uint64_t seed = identity.seed_for(io::sha256(bytes));
-    const Tensor face = face_of(decode_picture(bytes, item.input), item.input, anonymizer.config());
-    const Anonymized result = anonymizer.anonymize(face, {.seed = seed, .recoverable = !o.no_recovery});
-    save_image(item.output, result.image);
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    if (!o.common.json) return;
-    std::cout << io::JsonObject()
-                     .set("input", item.input.string())
-                     .set("output", item.output.string())
-                     .set("action", "replaced")
-                     .set("seed", static_cast<std::int64_t>(seed))
-                     .set("recoverable", !o.no_recovery)
-                     .set("seconds", took.count())
-                     .str()
-              << "\n";
-  });
-  if (o.common.print_plan) std::cerr << anonymizer.print_plans(true);
+  Run all(o, items);
+  const int code = for_each_item(items, [&](const Item& item) { return all.work(item); });
+  if (o.common.print_plan) std::cerr << all.print_plans();
   return code;
 }
 
@@ -98,8 +225,13 @@ void add_anonymize(CLI::App& app, int& code) {
   command->add_option("--identity", o->identity, "per-image (fresh randomness) or seed:N (all images get the same one)")
       ->capture_default_str();
   command->add_option("--seed", o->seed, "draw the per-image identities from N and the file's content: reproducible")
-      ->check(CLI::Range(0.0, 9007199254740991.0));
+      ->check(CLI::Range(std::uint64_t{0}, seed_limit - 1));
   command->add_flag("--no-recovery", o->no_recovery, "hide nothing; the original is lost");
+  command->add_option("--manifest", o->manifest,
+                      "append a line of JSON for each face, measures included (default: manifest.jsonl in the output "
+                      "folder; none if the output is one file)");
+  command->add_flag("--no-manifest", o->no_manifest, "write none");
+  command->add_flag("--resume", o->resume, "skip what the manifest says is done: same content, model and options");
   command->callback([o, &code] { code = run(*o); });
 }
 

@@ -160,20 +160,34 @@ void require_new_file(const fs::path& output, const std::vector<std::string>& in
   }
 }
 
-int for_each_item(const std::vector<Item>& items, const std::function<void(const Item&)>& work) {
+void make_folder_of(const fs::path& file) {
+  if (!file.has_parent_path()) return;
+  std::error_code error;
+  fs::create_directories(file.parent_path(), error);
+  check<ImageError>(!error, file.parent_path().string(), ": cannot make the folder: ", error.message(),
+                    ": choose another place");
+}
+
+void write_picture(const fs::path& path, const Tensor& image) {
+  make_folder_of(path);
+  save_image(path.string(), image);
+}
+
+int for_each_item(const std::vector<Item>& items, const std::function<ItemResult(const Item&)>& work) {
   Progress progress(items.size());
-  std::size_t failed = 0;
+  std::size_t failed = 0, done_before = 0;
   int last_code = exit_code::ok;
   for (const Item& item : items) {
     try {
-      if (item.output.has_parent_path()) {
-        std::error_code error;
-        std::filesystem::create_directories(item.output.parent_path(), error);
-        check<ImageError>(!error, item.output.parent_path().string(), ": cannot make the folder: ", error.message(),
-                          ": choose another -o");
+      if (work(item) == ItemResult::done) {
+        progress.done(str(item.input.string(), " -> ", item.output.string()));
+      } else {
+        ++done_before;
+        progress.passed_over();
+        say(LogLevel::debug, str(item.input.string(), ": was done before"));
       }
-      work(item);
-      progress.done(str(item.input.string(), " -> ", item.output.string()));
+    } catch (const io::FileError&) {
+      throw;
     } catch (const std::exception& e) {
       ++failed;
       last_code = exit_code_of(e);
@@ -181,6 +195,7 @@ int for_each_item(const std::vector<Item>& items, const std::function<void(const
       report_error(message_of(e, item.input.string()));
     }
   }
+  if (done_before > 0) say(LogLevel::info, str(done_before, " of ", items.size(), " were done before"));
   if (items.size() == 1) return last_code;
   if (failed > 0) report_error(str(failed, " of ", items.size(), " inputs failed; the others are done"));
   return failed > 0 ? exit_code::some_failed : exit_code::ok;

@@ -18,6 +18,9 @@ constexpr int ok = 0, some_failed = 1, usage = 2, bad_input = 3, not_authentic =
               interrupted = 130;
 }
 
+/// Seeds of the library are below this.
+constexpr std::uint64_t seed_limit = std::uint64_t{1} << 53;
+
 /// A wrong option or combination of options.
 struct UsageError : Error {
   using Error::Error;
@@ -70,9 +73,16 @@ void add_face_options(CLI::App& command, FaceOptions& options);
 /// Throws UsageError if writing `output` would replace one of the inputs.
 void require_new_file(const std::filesystem::path& output, const std::vector<std::string>& inputs);
 
+/// Makes the folder that `file` lies in. Throws ImageError.
+void make_folder_of(const std::filesystem::path& file);
+
+/// save_image, and the folder for it.
+void write_picture(const std::filesystem::path& path, const Tensor& image);
+
+enum class ItemResult : std::uint8_t { done, done_before };
 /// Runs `work` for each item, reports failures and goes on. Returns the exit code: 0, or 1 if some of several failed,
-/// or the code of the failure of a single item.
-int for_each_item(const std::vector<Item>& items, const std::function<void(const Item&)>& work);
+/// or the code of the failure of a single item. A FileError ends the run: it is of a file that all items need.
+int for_each_item(const std::vector<Item>& items, const std::function<ItemResult(const Item&)>& work);
 
 /// The bytes of a picture's file. These throw ImageError with advice.
 std::vector<std::uint8_t> read_picture(const std::filesystem::path& path);

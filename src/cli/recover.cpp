@@ -33,9 +33,9 @@ int run(const Options& o) {
     const auto start = std::chrono::steady_clock::now();
     const Tensor image = load_face(item.input, anonymizer.config());
     const Recovered result = anonymizer.recover(image, {.seed = o.seed});
-    save_image(item.output, result.image);
+    write_picture(item.output, result.image);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    if (!o.common.json) return;
+    if (!o.common.json) return ItemResult::done;
     std::cout << io::JsonObject()
                      .set("input", item.input.string())
                      .set("output", item.output.string())
@@ -43,6 +43,7 @@ int run(const Options& o) {
                      .set("seconds", took.count())
                      .str()
               << "\n";
+    return ItemResult::done;
   });
   if (o.common.print_plan) std::cerr << anonymizer.print_plans(true);
   return code;
@@ -54,7 +55,8 @@ void add_recover(CLI::App& app, int& code) {
   CLI::App* command = app.add_subcommand("recover", "Undo 'anonymize' from the anonymized images alone");
   const auto o = std::make_shared<Options>();
   add_face_options(*command, *o);
-  command->add_option("--seed", o->seed, "decides the generator's noise")->check(CLI::Range(0.0, 9007199254740991.0));
+  command->add_option("--seed", o->seed, "decides the generator's noise")
+      ->check(CLI::Range(std::uint64_t{0}, seed_limit - 1));
   command->callback([o, &code] { code = run(*o); });
 }
 

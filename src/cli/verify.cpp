@@ -78,8 +78,8 @@ int run(const Options& o) {
   const Tensor anonymized = load_face(o.anonymized, anonymizer.config());
   const Analysis analysis = anonymizer.analyze(original);
   const Comparison away = compare(anonymizer, original, analysis, anonymized);
-  const Recovered read = anonymizer.recover(anonymized);
-  const double bit_errors = bit_error_rate(read.logits, analysis.bits);
+  const Tensor logits = anonymizer.read_bits(anonymized);
+  const double bit_errors = bit_error_rate(logits, analysis.bits);
   std::optional<Comparison> back;
   Tensor recovered;
   if (!o.recovered.empty()) {

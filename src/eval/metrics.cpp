@@ -1,5 +1,6 @@
 #include "g2face/eval/metrics.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -130,6 +131,16 @@ double bit_error_rate(const Tensor& a, const Tensor& b) {
   std::size_t wrong = 0;
   for (std::size_t i = 0; i < x.size(); ++i) wrong += (x[i] > 0) != (y[i] > 0) ? 1U : 0U;
   return static_cast<double>(wrong) / static_cast<double>(x.size());
+}
+
+double payload_margin(const Tensor& logits, const Tensor& bits) {
+  require_same(logits, bits, "payload_margin");
+  const auto x = logits.as<float>(), y = bits.as<float>();
+  double smallest = std::numeric_limits<double>::infinity();
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    smallest = std::min(smallest, y[i] > 0 ? double{x[i]} : -double{x[i]});
+  }
+  return smallest;
 }
 
 }  // namespace g2face

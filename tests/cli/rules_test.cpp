@@ -186,7 +186,7 @@ TEST_CASE("outputs that cannot be: a folder, a folder that is a file, no space, 
   r = run_program(p.anonymize("face.png", "face.png/below/x.png"));
   CHECK(r.code == 3);
   CHECK(r.one_error());
-  CHECK(r.says("choose another -o"));
+  CHECK(r.says("choose another place"));
   // A full disk behaves as a limit on the size of files does, but for the number of the error.
   const std::size_t files = p.files();
   r = run_shell("trap '' XFSZ; ulimit -f 4; " + program(p.anonymize("face.png", "out.png")));

@@ -17,5 +17,8 @@ double ssim(const Tensor& a, const Tensor& b);
 double cosine(const Tensor& a, const Tensor& b);
 /// Share of elements whose bits differ; an element counts as 1 if it is positive.
 double bit_error_rate(const Tensor& a, const Tensor& b);
+/// How far the weakest bit is from being misread: the smallest of the logits, each counted towards its true bit.
+/// Negative if any bit is read wrong. Both [N,...]; a bit counts as 1 if it is positive.
+double payload_margin(const Tensor& logits, const Tensor& bits);
 
 }  // namespace g2face
