@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # Builds g2face and runs all tests and checks, as one ctest run: a build that fails is a failed line of its report, and
 # the tests of that build are then not run.
-#   scripts/test.sh [--all] [ctest arguments, for example -R 'release\.']
-# --all adds clang-tidy, the compile-time gate, and a second build by Clang under the sanitizers, with the CUDA kernels
-# run on the host and the fuzzers: about three times as long.
+#   scripts/test.sh [--quick] [ctest arguments, for example -R 'release\.']
+# --quick: the release build and its tests alone, without clang-tidy and without the second build, by Clang under the
+# sanitizers.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 jobs=$(nproc)
 export CMAKE_BUILD_PARALLEL_LEVEL=$jobs
 
-all=false
-if [ "${1:-}" = --all ]; then
-  all=true
+quick=false
+if [ "${1:-}" = --quick ]; then
+  quick=true
   shift
 fi
 scripts/setup.sh --test
@@ -38,11 +38,11 @@ if command -v nvcc >/dev/null; then
 else
   echo "scripts/test.sh: no nvcc here, so nothing shows that it compiles the CUDA kernels"
 fi
-configure $gcc_preset release "${launcher[@]}" -D CMAKE_CXX_COMPILER=g++ -D G2FACE_BENCH=ON \
-  -D "G2FACE_LINT=$([ $all = true ] && echo ON || echo OFF)"
+tidy=$([ $quick = true ] && echo OFF || echo ON)
+configure $gcc_preset release "${launcher[@]}" -D CMAKE_CXX_COMPILER=g++ -D G2FACE_BENCH=ON -D G2FACE_TIDY="$tidy"
 # One build shows that Clang compiles everything, runs it and the CUDA kernels on the host under the sanitizers, and
 # holds the fuzzers.
-if [ $all = true ]; then
+if [ $quick = false ]; then
   configure emulated sanitize "${launcher[@]}" -D CMAKE_CXX_COMPILER=clang++-14 -D G2FACE_FUZZ=ON -D G2FACE_FUZZ_SECONDS=20
 fi
 
