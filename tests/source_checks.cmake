@@ -28,7 +28,6 @@ foreach(header IN LISTS PUBLIC_HEADERS)
 endforeach()
 add_library(g2face_headers OBJECT EXCLUDE_FROM_ALL ${HEADER_UNITS})
 target_link_libraries(g2face_headers PRIVATE g2face g2face_warnings)
-target_compile_options(g2face_headers PRIVATE -fsyntax-only)
 
 if(G2FACE_TIDY)
   if(G2FACE_RUN_CLANG_TIDY AND G2FACE_CLANG_TIDY)

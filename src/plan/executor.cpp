@@ -183,8 +183,12 @@ void Executor::State::load() {
     }
     for (const int v : s.in) forget(root(v));
   }
-  // What is read where it is comes back page by page; its neighbours do not.
-  if (parameters != nullptr && data().options.fold) parameters->release_pages();
+  if (parameters == nullptr || !data().options.fold) return;
+  // Runs read large parameters where they are. Reading a small one there would keep a dozen pages of neighbours.
+  for (auto& [v, tensor] : tensors) {
+    if (tensor.bytes() < std::size_t{1} << 18) tensor = tensor.clone();
+  }
+  parameters->release_pages();
 }
 
 void Executor::State::bind_calls() {
@@ -256,7 +260,10 @@ void Executor::run(const RunOptions& options) {
   }
 }
 
-void Executor::release_memory() { state_->arena.release_pages(); }
+void Executor::release_memory() {
+  state_->arena.release_pages();
+  if (state_->parameters != nullptr) state_->parameters->release_pages();
+}
 
 std::vector<double> Executor::profile() {
   run();

@@ -36,8 +36,8 @@ class Executor {
   /// A copy of an output of the plan, in row-major order. Reference plans give f64 tensors for floating types.
   Tensor get(Value output) const;
 
-  /// Gives the memory of the arena back to the system until the next run, which then pays for getting it again. What
-  /// get() would have returned is lost.
+  /// Gives the memory of the arena, and the pages of parameters that are read from a file where they are, back to the
+  /// system until the next run, which then pays for getting them again. What get() would have returned is lost.
   void release_memory();
 
   /// Runs and returns the seconds that each step took.
