@@ -108,15 +108,17 @@ TEST_CASE("--version names the build and its libraries") {
 
 TEST_CASE("grey, alpha, 16-bit and palette-free small pictures are taken as they are") {
   const Place p;
-  for (const auto& [bits, colour_type, samples] :
+  for (const auto& [bits, type, samples] :
        {std::tuple(8, 0, 1), std::tuple(16, 0, 1), std::tuple(8, 4, 2), std::tuple(8, 6, 4), std::tuple(16, 2, 3)}) {
     std::vector<std::vector<std::uint8_t>> rows(20);
     for (std::size_t y = 0; y < 20; ++y) {
-      for (int i = 0; i < 20 * samples * bits / 8; ++i) rows[y].push_back(static_cast<std::uint8_t>(7 * i + 31 * y));
+      const auto bytes = static_cast<std::size_t>(20 * samples * bits / 8);
+      for (std::size_t i = 0; i < bytes; ++i) rows[y].push_back(static_cast<std::uint8_t>(7 * i + 31 * y));
     }
-    const auto png = build_png({20, 20, static_cast<std::uint8_t>(bits), static_cast<std::uint8_t>(colour_type)}, rows);
+    const auto png = build_png({20, 20, static_cast<std::uint8_t>(bits), static_cast<std::uint8_t>(type)}, rows);
     write_bytes(p.dir / "kind.png", png);
     const Outcome r = run_program(p.anonymize("kind.png", "out.png"));
+    const int colour_type = type;
     CAPTURE(colour_type);
     CAPTURE(r.text);
     CHECK(r.code == 0);
