@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <array>
 #include <atomic>
+#include <cmath>
 #include <cstdlib>
 #include <iomanip>
 #include <iostream>
@@ -59,7 +60,7 @@ std::size_t terminal_width() {
 
 /// "1:05" or "2:03:04".
 std::string clock_time(double seconds) {
-  const auto s = static_cast<std::int64_t>(seconds + 0.5);
+  const std::int64_t s = std::llround(seconds);
   std::ostringstream out;
   out << std::setfill('0');
   if (s >= 3600) out << s / 3600 << ":" << std::setw(2);

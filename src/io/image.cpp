@@ -97,7 +97,7 @@ Tensor load_image(const std::string& path, const ImageLimits& limits) {
   return decode_image(bytes, path, limits);
 }
 
-void save_image(const std::string& path, const Tensor& image) {
+std::vector<std::uint8_t> io::encode_image(const Tensor& image, const std::string& path) {
   const Encoder encode = encoder_for(path);
   check<ImageError>(image && image.dtype() == DType::f32 && image.shape().rank() == 4 && image.shape()[0] == 1 &&
                         image.shape()[1] == 3 && image.numel() > 0,
@@ -120,7 +120,11 @@ void save_image(const std::string& path, const Tensor& image) {
       rgb[static_cast<std::size_t>(3 * i + c)] = io::to_level(value);
     }
   }
-  const auto bytes = encode({rgb, static_cast<int>(width), static_cast<int>(height)}, path);
+  return encode({rgb, static_cast<int>(width), static_cast<int>(height)}, path);
+}
+
+void save_image(const std::string& path, const Tensor& image) {
+  const auto bytes = io::encode_image(image, path);
   const std::array parts{std::as_bytes(std::span(bytes))};
   io::write_file<ImageError>(path, parts);
 }

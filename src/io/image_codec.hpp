@@ -52,4 +52,7 @@ std::vector<std::uint8_t> encode_jpeg(const RgbImage& image, const std::string& 
 std::vector<std::uint8_t> encode_bmp(const RgbImage& image, const std::string& name);
 std::vector<std::uint8_t> encode_ppm(const RgbImage& image, const std::string& name);
 
+/// The file that save_image would write as `path`.
+std::vector<std::uint8_t> encode_image(const Tensor& image, const std::string& path);
+
 }  // namespace g2face::io

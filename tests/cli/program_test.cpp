@@ -28,6 +28,26 @@ TEST_CASE("a face goes through anonymize, recover and verify") {
   CHECK(load_image(p.dir / "sheet.png").shape()[3] > 3 * 64);
 }
 
+TEST_CASE("verify --html: one page with pictures, figures and plots; names of files are only text") {
+  const Place p;
+  const std::string name = "<i>face&.png";
+  fs::copy(p.face, p.dir / name);
+  const std::string command =
+      str("verify --model '", p.model, "' ", p.in(name), " ", p.in("face.png"), " ", p.in(name));
+  Outcome r = run_program(command + " --note 'a <note>' --html " + p.in("r.html"));
+  CHECK(r.code == 0);
+  CHECK(r.says("payload margin"));
+  const std::string page = read_text(p.dir / "r.html");
+  for (const char* words : {"&lt;i&gt;face&amp;.png", "a &lt;note&gt;", "identity similarity", "g2face-slim-64", "<svg",
+                            "data:image/png;base64,", "true 1", "recovered against original"}) {
+    CAPTURE(words);
+    CHECK(page.find(words) != std::string::npos);
+  }
+  CHECK(page.find("<i>") == std::string::npos);
+  CHECK(run_program(command + " --html " + p.in("face.png")).code == 2);  // an input
+  CHECK(run_program(command + " --html " + p.in("no/such/folder.html")).code == 3);
+}
+
 TEST_CASE("an image compared with itself is perfect") {
   const Place p;
   const Outcome r = run_program(str("verify --json --model '", p.model, "' ", p.in("face.png"), " ", p.in("face.png")));
