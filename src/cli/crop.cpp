@@ -41,7 +41,13 @@ void add_crop(CLI::App& app, int& code) {
       ->check(CLI::Range(1, 8192))
       ->capture_default_str();
   add_log_options(*command);
-  command->callback([o, &code] { code = run(*o); });
+  command->callback([o, &code] {
+    try {
+      code = run(*o);
+    } catch (const DeviceError& e) {
+      throw DeviceError(message_of(e, o->input));
+    }
+  });
 }
 
 }  // namespace g2face::cli

@@ -61,9 +61,17 @@ std::map<std::string, std::int64_t> sizes_by_network(const Parameters& parameter
   return sizes;
 }
 
+ModelConfig config_of(const Parameters& parameters, const std::string& file) {
+  try {
+    return ModelConfig::of(parameters);
+  } catch (const CheckpointError& e) {
+    throw CheckpointError(str(file, ": ", e.what()));
+  }
+}
+
 int info(const std::string& file, bool json) {
   const Parameters parameters = Parameters::load(file);
-  const ModelConfig config = ModelConfig::of(parameters);
+  const ModelConfig config = config_of(parameters, file);
   const auto sizes = sizes_by_network(parameters);
   if (json) {
     io::JsonObject networks;
@@ -87,44 +95,58 @@ int info(const std::string& file, bool json) {
   return exit_code::ok;
 }
 
-/// Every tensor finite; no float tensor of weights all zero where that kills a network; variances positive.
-int check_file(const std::string& file) {
+/// What is wrong with the values of one tensor, if anything: not finite, or nothing that training gives.
+std::string problem_of(const std::string& name, const Tensor& tensor) {
+  if (!is_float(tensor.dtype()) || tensor.numel() == 0) return "";
+  const Tensor values = tensor.to(DType::f32);
+  double largest = 0;
+  bool finite = true, negative = false;
+  for (const float v : values.as<float>()) {
+    finite = finite && std::isfinite(v);
+    negative = negative || v < 0;
+    largest = std::max(largest, std::abs(static_cast<double>(v)));
+  }
+  if (!finite) return "holds values that are not finite";
+  if (name.ends_with("running_var") && negative) return "holds a negative variance";
+  if (largest > 1e6) return str("holds a value of magnitude ", largest, ", which no training gives");
+  if (largest == 0 && name.ends_with("conv.weight")) return "is all zero";
+  return "";
+}
+
+int check_file(const std::string& file, bool json) {
   Parameters parameters = Parameters::load(file);
-  const ModelConfig config = ModelConfig::of(parameters);
+  const ModelConfig config = config_of(parameters, file);
   const auto sizes = sizes_by_network(parameters);
   std::vector<std::string_view> present;
+  std::vector<std::string> problems;
   for (const std::string_view n : network_names()) {
     if (sizes.contains(std::string(n))) present.push_back(n);
   }
-  check<CheckpointError>(!present.empty(), file, ": holds none of the networks of g2face");
+  for (const std::string_view n : inference_networks()) {
+    if (!sizes.contains(std::string(n))) problems.push_back(str("lacks the network ", n, ", which anonymizing needs"));
+  }
   try {
     adopt_parameters(parameters, present, config);
   } catch (const CheckpointError& e) {
-    throw CheckpointError(str(file, ": ", e.what()));
+    problems.emplace_back(e.what());
   }
-  std::size_t problems = 0;
-  const auto complain = [&](const std::string& name, const std::string& what) {
-    ++problems;
-    report_error(str(file, ": ", name, ": ", what));
-  };
   for (const auto& [name, tensor] : parameters) {
-    if (!is_float(tensor.dtype()) || tensor.numel() == 0) continue;
-    const Tensor values = tensor.to(DType::f32);
-    double largest = 0;
-    bool finite = true, negative = false;
-    for (const float v : values.as<float>()) {
-      finite = finite && std::isfinite(v);
-      negative = negative || v < 0;
-      largest = std::max(largest, std::abs(static_cast<double>(v)));
-    }
-    if (!finite) complain(name, "holds values that are not finite");
-    if (finite && name.ends_with("running_var") && negative) complain(name, "holds a negative variance");
-    if (finite && largest > 1e6)
-      complain(name, str("holds a value of magnitude ", largest, ", which no training gives"));
-    if (finite && largest == 0 && name.ends_with("conv.weight")) complain(name, "is all zero");
+    const std::string problem = problem_of(name, tensor);
+    if (!problem.empty()) problems.push_back(str(name, ": ", problem));
   }
-  check<CheckpointError>(problems == 0, file, ": ", problems, " problems: get the file again, or train longer");
-  std::cout << file << ": complete (" << present.size() << " networks), finite, plausible\n";
+  if (json) {
+    std::cout << io::JsonObject()
+                     .set("file", file)
+                     .set("architecture", config.name)
+                     .set("networks", std::vector<std::string>(present.begin(), present.end()))
+                     .set("problems", problems)
+                     .str()
+              << "\n";
+  }
+  for (const std::string& problem : problems) report_error(str(file, ": ", problem));
+  check<CheckpointError>(problems.empty(), file, ": ", problems.size(),
+                         " problems: get the file again, or train longer");
+  if (!json) std::cout << file << ": complete (" << present.size() << " networks), finite, plausible\n";
   return exit_code::ok;
 }
 
@@ -157,8 +179,9 @@ void add_model(CLI::App& app, int& code) {
 
   CLI::App* verify = model->add_subcommand("check", "Is it complete, finite and plausible?");
   verify->add_option("file", *file, "safetensors file")->required();
+  verify->add_flag("--json", *json, "as JSON");
   add_log_options(*verify);
-  verify->callback([file, &code] { code = check_file(*file); });
+  verify->callback([file, json, &code] { code = check_file(*file, *json); });
 }
 
 }  // namespace g2face::cli

@@ -147,6 +147,26 @@ TEST_CASE("model files: missing, corrupt, cut, and of another architecture") {
   r = run_program(str("model check ", p.in("nan.safetensors")));
   CHECK(r.code == 5);
   CHECK(r.says("generator/input.input"));
+  r = run_program(str("model check --json ", p.in("nan.safetensors"), " 2>/dev/null"));
+  CHECK(r.code == 5);
+  CHECK(r.says("\"problems\":[\"generator/input.input: holds values that are not finite\"]"));
+  CHECK(run_program(str("model check --json '", p.model, "'")).says("\"problems\":[]"));
+
+  CHECK(run_program(str("model init --config g2face-slim-64 --networks lpips,recon -o ", p.in("part"))).code == 0);
+  r = run_program(str("model check ", p.in("part")));
+  CHECK(r.code == 5);
+  CHECK(r.says("part: lacks the network generator, which anonymizing needs"));
+  CHECK(!r.says("lacks the network recon"));
+
+  Parameters odd = Parameters::load(p.model);
+  odd.metadata()["g2face"] = "{\"architecture\":{\"resolution\":\"wide\"}}";
+  odd.save(p.dir / "odd.safetensors");
+  for (const char* command : {"model info ", "model check "}) {
+    r = run_program(str(command, p.in("odd.safetensors")));
+    CHECK(r.code == 5);
+    CHECK(r.one_error());
+    CHECK(r.says("odd.safetensors: model configuration: resolution is \"wide\""));
+  }
 }
 
 TEST_CASE("model init is reproducible and says what it is") {

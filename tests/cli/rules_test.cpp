@@ -147,6 +147,7 @@ TEST_CASE("hostile files are refused without their memory or their time") {
         run_shell("ulimit -v 500000; " + program("crop " + p.in("face.png") + " --size 8192 -o " + p.in("c.png")));
     CHECK(r.code == 6);
     CHECK(r.one_error());
+    CHECK(r.says("face.png: cannot allocate"));
     CHECK(!fs::exists(p.dir / "c.png"));
   }
   const std::uint64_t header = 1ull << 60;
