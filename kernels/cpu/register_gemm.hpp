@@ -4,6 +4,7 @@
 // code are used here: their instances could be merged with copies made for a smaller instruction set.
 
 #include <cstddef>
+#include <type_traits>
 #include <utility>
 
 #include "kernels/cpu/gemm_blocking.hpp"
@@ -11,15 +12,15 @@
 
 namespace g2face::cpu {
 
-// kRows x kCols vectors fit the registers; kBlock: channels per block of the tensors.
+// kRows x kCols vectors fit the registers, each of kRegisterFloats; kBlock: channels per block of the tensors.
 namespace avx512 {
-inline constexpr std::size_t kRows = 2, kCols = 14, kBlock = 16;
+inline constexpr std::size_t kRows = 2, kCols = 14, kBlock = 16, kRegisterFloats = 16;
 }
 namespace avx2 {
-inline constexpr std::size_t kRows = 1, kCols = 6, kBlock = 8;
+inline constexpr std::size_t kRows = 1, kCols = 6, kBlock = 8, kRegisterFloats = 8;
 }
 namespace base {
-inline constexpr std::size_t kRows = 1, kCols = 2, kBlock = 8;
+inline constexpr std::size_t kRows = 1, kCols = 2, kBlock = 8, kRegisterFloats = 4;
 }
 
 namespace G2FACE_ISA {
@@ -29,30 +30,62 @@ using std::size_t;
 
 #define G2FACE_INLINE_LAMBDA __attribute__((always_inline))
 
-using Vec = float __attribute__((vector_size(64)));
-using VecU = float __attribute__((vector_size(64), aligned(4), may_alias));
-using HalfU = float __attribute__((vector_size(32), aligned(4), may_alias));
+// The compiler's vectors must not be wider than a register: GCC keeps a wider one in memory, and each operation on it
+// goes there and back. Two vectors make one of twice the width.
+using Float4 = float __attribute__((vector_size(16)));
+using Float8 = float __attribute__((vector_size(32)));
+using Float16 = float __attribute__((vector_size(64)));
+using Float4U = float __attribute__((vector_size(16), aligned(4), may_alias));
+using Float8U = float __attribute__((vector_size(32), aligned(4), may_alias));
+using Float16U = float __attribute__((vector_size(64), aligned(4), may_alias));
 
-G2FACE_INLINE void load(Vec& v, const float* p) { v = *reinterpret_cast<const VecU*>(p); }
-G2FACE_INLINE void store(float* p, const Vec& v) { *reinterpret_cast<VecU*>(p) = v; }
+template <class Half>
+struct Pair {
+  Half a, b;
+
+  friend G2FACE_INLINE Pair operator+(const Pair& x, const Pair& y) { return {x.a + y.a, x.b + y.b}; }
+  friend G2FACE_INLINE Pair operator-(const Pair& x, const Pair& y) { return {x.a - y.a, x.b - y.b}; }
+  friend G2FACE_INLINE Pair operator*(const Pair& x, float k) { return {x.a * k, x.b * k}; }
+  friend G2FACE_INLINE Pair operator*(float k, const Pair& x) { return x * k; }
+  G2FACE_INLINE Pair& operator+=(const Pair& y) { return *this = *this + y; }
+};
+using Vec = std::conditional_t<kRegisterFloats == 16, Float16,
+                               std::conditional_t<kRegisterFloats == 8, Pair<Float8>, Pair<Pair<Float4>>>>;
+
+G2FACE_INLINE void load(Float4& v, const float* p) { v = *reinterpret_cast<const Float4U*>(p); }
+G2FACE_INLINE void load(Float8& v, const float* p) { v = *reinterpret_cast<const Float8U*>(p); }
+G2FACE_INLINE void load(Float16& v, const float* p) { v = *reinterpret_cast<const Float16U*>(p); }
+G2FACE_INLINE void store(float* p, const Float4& v) { *reinterpret_cast<Float4U*>(p) = v; }
+G2FACE_INLINE void store(float* p, const Float8& v) { *reinterpret_cast<Float8U*>(p) = v; }
+G2FACE_INLINE void store(float* p, const Float16& v) { *reinterpret_cast<Float16U*>(p) = v; }
+template <class Half>
+G2FACE_INLINE void load(Pair<Half>& v, const float* p) {
+  load(v.a, p);
+  load(v.b, p + sizeof(Half) / sizeof(float));
+}
+template <class Half>
+G2FACE_INLINE void store(float* p, const Pair<Half>& v) {
+  store(p, v.a);
+  store(p + sizeof(Half) / sizeof(float), v.b);
+}
 
 // 16 channels of one pixel: together, or in two blocks of 8 that are `half` floats apart.
-G2FACE_INLINE void load_pixel(Vec& v, const float* p, [[maybe_unused]] size_t half) {
+template <class V>
+G2FACE_INLINE void load_pixel(V& v, const float* p, [[maybe_unused]] size_t half) {
   if constexpr (kBlock == kLane) {
     load(v, p);
   } else {
-    auto* parts = reinterpret_cast<HalfU*>(&v);
-    parts[0] = *reinterpret_cast<const HalfU*>(p);
-    parts[1] = *reinterpret_cast<const HalfU*>(p + half);
+    load(v.a, p);
+    load(v.b, p + half);
   }
 }
-G2FACE_INLINE void store_pixel(float* p, const Vec& v, [[maybe_unused]] size_t half) {
+template <class V>
+G2FACE_INLINE void store_pixel(float* p, const V& v, [[maybe_unused]] size_t half) {
   if constexpr (kBlock == kLane) {
     store(p, v);
   } else {
-    const auto* parts = reinterpret_cast<const HalfU*>(&v);
-    *reinterpret_cast<HalfU*>(p) = parts[0];
-    *reinterpret_cast<HalfU*>(p + half) = parts[1];
+    store(p, v.a);
+    store(p + half, v.b);
   }
 }
 
