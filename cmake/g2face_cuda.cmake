@@ -1,5 +1,5 @@
-# g2face_cuda: the CUDA kernels, compiled by nvcc (G2FACE_CUDA) or as C++ for the host (G2FACE_CUDA_EMULATED). Plans do
-# not use them yet; tests do.
+# The CUDA backend: compiled by nvcc (G2FACE_CUDA), or as C++ that runs on the host for tests (G2FACE_CUDA_EMULATED).
+# Both put it into the library. g2face_cuda gives tests and benchmarks the names that its sources use.
 
 if(G2FACE_CUDA AND G2FACE_CUDA_EMULATED)
   message(FATAL_ERROR "G2FACE_CUDA and G2FACE_CUDA_EMULATED are two ways to compile the same files: choose one")
@@ -8,7 +8,7 @@ if(G2FACE_CUDA)
   # One architecture compiles fastest, and shows what does not compile; releases name more.
   set(CMAKE_CUDA_ARCHITECTURES 90 CACHE STRING "GPU architectures to compile for")
   enable_language(CUDA)
-  find_package(CUDAToolkit REQUIRED)
+  find_package(CUDAToolkit 12 REQUIRED)
   # The library asks for C++20, and CMake 3.25.1 (Debian 12) does not know that nvcc has it.
   if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
     set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
@@ -18,20 +18,21 @@ endif()
 
 file(GLOB G2FACE_CUDA_KERNELS CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cu)
 file(GLOB G2FACE_CUDA_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cuda/*.cpp)
+target_sources(g2face PRIVATE ${G2FACE_CUDA_KERNELS} ${G2FACE_CUDA_SOURCES})
+target_compile_definitions(g2face PRIVATE G2FACE_WITH_CUDA)
 
-add_library(g2face_cuda STATIC ${G2FACE_CUDA_KERNELS} ${G2FACE_CUDA_SOURCES})
-target_include_directories(g2face_cuda PUBLIC ${PROJECT_SOURCE_DIR})
-target_link_libraries(g2face_cuda PUBLIC g2face PRIVATE g2face_warnings)
-set_target_properties(g2face_cuda PROPERTIES OPTIMIZE_DEPENDENCIES ON)  # compiles without waiting for the library
-
+add_library(g2face_cuda INTERFACE)
+target_include_directories(g2face_cuda INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src)
+target_link_libraries(g2face_cuda INTERFACE g2face)
 if(G2FACE_CUDA)
-  target_link_libraries(g2face_cuda PUBLIC CUDA::cudart_static)
+  target_link_libraries(g2face PRIVATE CUDA::cudart_static)
+  target_link_libraries(g2face_cuda INTERFACE CUDA::cudart_static)
 else()
   file(GLOB CUDA_ON_HOST_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/cuda_on_host/*.cpp)
   list(FILTER CUDA_ON_HOST_SOURCES EXCLUDE REGEX "(_test|/faults)\\.cpp$")
-  add_library(cuda_on_host STATIC ${CUDA_ON_HOST_SOURCES})
-  target_include_directories(cuda_on_host PUBLIC ${PROJECT_SOURCE_DIR}/tests/cuda_on_host)
-  target_link_libraries(cuda_on_host PRIVATE g2face_warnings)
   set_source_files_properties(${G2FACE_CUDA_KERNELS} PROPERTIES LANGUAGE CXX)
-  target_link_libraries(g2face_cuda PUBLIC cuda_on_host)
+  target_sources(g2face PRIVATE ${CUDA_ON_HOST_SOURCES})
+  target_compile_definitions(g2face PRIVATE G2FACE_CUDA_EMULATED)
+  target_include_directories(g2face PRIVATE ${PROJECT_SOURCE_DIR}/tests/cuda_on_host)
+  target_include_directories(g2face_cuda INTERFACE ${PROJECT_SOURCE_DIR}/tests/cuda_on_host)
 endif()

@@ -55,8 +55,8 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t sh
       },
       converted);
 #else
-  static_cast<void>(stream);  // streams run in order
-  cuda_on_host::run(grid, block, shared_bytes, [&] { std::apply(kernel, converted); });
+  cuda_on_host::queue(stream,
+                      [=] { cuda_on_host::run(grid, block, shared_bytes, [&] { std::apply(kernel, converted); }); });
 #endif
 }
 

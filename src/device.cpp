@@ -1,13 +1,29 @@
 #include "g2face/device.hpp"
 
 #include <algorithm>
+#include <array>
 #include <ostream>
 
+#include "backend.hpp"
 #include "g2face/error.hpp"
 
 namespace g2face {
 
-Device Device::best() { return cpu(); }
+// What runs on the host under emulation is for tests, and never the best.
+Device Device::best() {
+#ifndef G2FACE_CUDA_EMULATED
+  if (cuda_count() > 0) return cuda();
+#endif
+  return cpu();
+}
+
+int Device::cuda_count() {
+#ifdef G2FACE_WITH_CUDA
+  return cuda_device_count();
+#else
+  return 0;
+#endif
+}
 
 Device Device::parse(const std::string& text) {
   if (text == "auto") return best();
@@ -17,8 +33,9 @@ Device Device::parse(const std::string& text) {
                         std::all_of(text.begin() + 5, text.end(), [](char c) { return c >= '0' && c <= '9'; });
   check<DeviceError>(text == "cuda" || numbered, "device '", text,
                      "': expected auto, reference, cpu, cuda or cuda:N (N a number)");
-  throw DeviceError(g2face::str("device '", text,
-                                "': this build has no CUDA support; build with -DG2FACE_CUDA=ON and the CUDA toolkit"));
+  const Device device = cuda(numbered ? std::stoi(text.substr(5)) : 0);
+  backend_of(device);  // says what is missing
+  return device;
 }
 
 std::string Device::str() const {
@@ -34,5 +51,10 @@ std::string Device::str() const {
 }
 
 std::ostream& operator<<(std::ostream& out, const Device& device) { return out << device.str(); }
+
+std::string_view name_of(Precision precision) {
+  constexpr std::array<std::string_view, 5> names{"strict", "fast", "bf16", "tf32", "f16"};
+  return names.at(static_cast<std::size_t>(precision));
+}
 
 }  // namespace g2face

@@ -33,13 +33,15 @@ std::shared_ptr<void> allocate(const Type& type) {
 std::string Type::str() const { return g2face::str(dtype, shape); }
 
 std::string_view name_of(Layout layout) {
-  constexpr std::array<std::string_view, 4> names{"nchw", "nhwc", "nchw8c", "nchw16c"};
+  constexpr std::array<std::string_view, 6> names{"nchw", "nhwc", "nchw8c", "nchw16c", "nhwc_bf16", "nhwc_f16"};
   return names.at(static_cast<std::size_t>(layout));
 }
 
 std::ostream& operator<<(std::ostream& out, Layout layout) { return out << name_of(layout); }
 
-std::size_t TensorDesc::bytes() const { return checked_bytes(type); }
+std::size_t TensorDesc::bytes() const {
+  return checked_bytes(is_narrow(layout) ? Type{DType::bf16, type.shape} : type);
+}
 
 Tensor::Tensor(Type type) : type_(std::move(type)), owner_(allocate(type_)), data_(owner_.get()), writable_(true) {}
 

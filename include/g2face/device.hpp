@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <iosfwd>
 #include <string>
+#include <string_view>
 
 namespace g2face {
 
@@ -18,6 +19,8 @@ struct Device {
   static Device cuda(int index = 0) { return {Kind::cuda, index}; }
   /// The fastest device that this build can use on this machine.
   static Device best();
+  /// The CUDA devices that this build can use on this machine; 0 in a build without CUDA.
+  static int cuda_count();
   /// "auto", "reference", "cpu", "cuda" or "cuda:N". Throws DeviceError for anything else or for a device that this
   /// build or machine lacks, saying which.
   static Device parse(const std::string& text);
@@ -38,7 +41,11 @@ struct Stream {
 enum class Determinism : std::uint8_t { run_to_run, none };
 
 /// `strict`: plain f32 algorithms. `fast`: f32 storage, algorithms that round a little more (Winograd) are allowed.
-/// `bf16`: convolutions and matrix products may round their inputs to bfloat16; sums stay f32.
-enum class Precision : std::uint8_t { strict, fast, bf16 };
+/// `tf32` (CUDA): f32 storage, convolutions and matrix products round their inputs to 11 bits.
+/// `bf16`: convolutions and matrix products may round their inputs to bfloat16; on CUDA features are stored so as well.
+/// `f16` (CUDA): the same with float16. Sums are f32 in all of them.
+enum class Precision : std::uint8_t { strict, fast, bf16, tf32, f16 };
+/// "strict", "fast", "bf16", "tf32" or "f16".
+std::string_view name_of(Precision precision);
 
 }  // namespace g2face

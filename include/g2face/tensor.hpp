@@ -23,10 +23,13 @@ struct Type {
   bool operator==(const Type&) const = default;
 };
 
-/// Physical order of a rank-4 value; every other rank is nchw, which is plain row-major order.
+/// How a rank-4 value lies in memory; every other rank is nchw, which is plain row-major order.
 /// nchw16c is [N][C/16][H][W][16] and needs C to be a multiple of 16; nchw8c likewise.
-enum class Layout : std::uint8_t { nchw, nhwc, nchw8c, nchw16c };
+/// nhwc_bf16 and nhwc_f16 are nhwc whose f32 elements are stored in 16 bits, rounded to the nearest.
+enum class Layout : std::uint8_t { nchw, nhwc, nchw8c, nchw16c, nhwc_bf16, nhwc_f16 };
 std::string_view name_of(Layout layout);
+/// Whether elements are stored in 16 bits.
+constexpr bool is_narrow(Layout layout) { return layout == Layout::nhwc_bf16 || layout == Layout::nhwc_f16; }
 std::ostream& operator<<(std::ostream& out, Layout layout);
 
 /// What a plan adds: how the value lies in memory.

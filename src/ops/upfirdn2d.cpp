@@ -2,6 +2,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 
 namespace g2face {
 namespace {
@@ -71,6 +72,7 @@ Value upfirdn2d(Value x, Value f, const Upfirdn2dAttrs& attrs) { return x.graph-
 
 const OpDef upfirdn2d_op = define_op<Upfirdn2dAttrs, infer, grad, reference>("upfirdn2d")
                                .with_cpu<Upfirdn2dAttrs, upfirdn2d_cpu>()
-                               .with_cpu_layouts<Upfirdn2dAttrs, upfirdn2d_cpu_layouts>();
+                               .with_cpu_layouts<Upfirdn2dAttrs, upfirdn2d_cpu_layouts>()
+                               .with_cuda<Upfirdn2dAttrs, upfirdn2d_cuda>();
 
 }  // namespace g2face

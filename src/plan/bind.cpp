@@ -18,13 +18,20 @@ Place place_of(const Node& node, bool known) {
   return known ? Place::known : Place::arena;
 }
 
+std::string described(const Signature& signature) {
+  std::string text;
+  for (const TensorDesc& d : signature.in) text += str(text.empty() ? "" : ", ", d.type.str(), " ", d.layout);
+  return text;
+}
+
 Step make_step(const Node& node, const Signature& signature, const PlanData& plan) {
   if (on_reference(plan)) return reference_step(*node.op, node.attrs, signature, true);
-  if (node.op->cpu != nullptr) {
-    if (std::optional<Step> step = node.op->cpu(node.attrs, signature)) return std::move(*step);
+  if (const auto kernel = kernel_of(*node.op, plan.options.device); kernel != nullptr) {
+    if (std::optional<Step> step = kernel(node.attrs, signature)) return std::move(*step);
   }
-  check<PlanError>(node.op->reference != nullptr, node.op->name, " '", node.name, "': no kernel for ",
-                   plan.options.device, " and no formula");
+  const bool on_host = plan.options.device.kind == Device::Kind::cpu;
+  check<PlanError>(on_host && node.op->reference != nullptr, node.op->name, " '", node.name, "': no kernel for ",
+                   described(signature), " on ", plan.options.device, " and no formula");
   return reference_step(*node.op, node.attrs, signature, false);
 }
 

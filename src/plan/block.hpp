@@ -2,29 +2,47 @@
 // Memory of plans.
 
 #include <cstddef>
+#include <utility>
+
+#include "backend.hpp"
 
 namespace g2face {
 
-/// 64-byte aligned memory whose address is fixed while it lives. Large blocks come from the system and go back to it at
-/// once, on huge pages where it offers them; a heap would keep what parameters leave behind when they are packed.
+/// Memory of a device whose address is fixed while it lives.
 class Block {
  public:
   Block() = default;
   /// Throws DeviceError when there is not enough.
-  explicit Block(std::size_t bytes);
+  Block(Backend& backend, std::size_t bytes)
+      : backend_(&backend), data_(bytes > 0 ? backend.allocate(bytes) : nullptr), bytes_(bytes) {}
   ~Block() { free(); }
-  Block(Block&& other) noexcept;
-  Block& operator=(Block&& other) noexcept;
+  Block(Block&& other) noexcept
+      : backend_(other.backend_), data_(std::exchange(other.data_, nullptr)), bytes_(other.bytes_) {}
+  Block& operator=(Block&& other) noexcept {
+    if (this != &other) {
+      free();
+      backend_ = other.backend_;
+      data_ = std::exchange(other.data_, nullptr);
+      bytes_ = other.bytes_;
+    }
+    return *this;
+  }
 
   std::byte* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
   /// The contents are lost; the address stays.
-  void release_pages();
+  void forget() {
+    if (data_ != nullptr) backend_->forget(data_, bytes_);
+  }
 
  private:
-  void free();
+  void free() {
+    if (data_ != nullptr) backend_->release(data_, bytes_);
+  }
 
+  Backend* backend_ = nullptr;
   std::byte* data_ = nullptr;
-  std::size_t mapped_ = 0;  // bytes of a mapping; 0: from the heap
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace g2face

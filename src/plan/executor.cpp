@@ -1,12 +1,12 @@
 #include "g2face/plan/executor.hpp"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
 #include <limits>
 #include <map>
 
+#include "backend.hpp"
 #include "plan/block.hpp"
 #include "plan/plan_data.hpp"
 
@@ -20,21 +20,11 @@ struct Call {
   void* workspace = nullptr;
 };
 
-bool all_finite(const void* data, const PlanValue& v, bool doubles) {
-  const auto n = v.desc.type.shape.numel();
-  if (doubles) {
-    const auto* p = static_cast<const double*>(data);
-    return std::all_of(p, p + n, [](double x) { return std::isfinite(x); });
-  }
-  if (v.desc.type.dtype != DType::f32) return true;
-  const auto* p = static_cast<const float*>(data);
-  return std::all_of(p, p + n, [](float x) { return std::isfinite(x); });
-}
-
 }  // namespace
 
 struct Executor::State {
   Plan plan;
+  Backend& backend;
   const Parameters* parameters = nullptr;
   bool doubles = false;  // the reference device
   Stream stream;
@@ -45,8 +35,16 @@ struct Executor::State {
   std::map<std::pair<int, int>, Block> packs;  // by step and packing
   std::map<int, bool> is_set;                  // inputs
   std::vector<Call> calls;
+  std::shared_ptr<void> recording;  // of all calls, where the device records
 
-  explicit State(Plan p) : plan(std::move(p)) {}
+  explicit State(Plan p)
+      : plan(std::move(p)), backend(backend_of(plan.data().options.device)), stream(backend.open_stream()) {
+    stream.device = plan.data().options.device;
+    doubles = stream.device.kind == Device::Kind::reference;
+  }
+  ~State() { backend.close_stream(stream); }
+  State(const State&) = delete;
+  State& operator=(const State&) = delete;
   const PlanData& data() const { return plan.data(); }
   const PlanValue& value(int v) const { return data().values[static_cast<std::size_t>(v)]; }
   int root(int v) const {
@@ -63,22 +61,52 @@ struct Executor::State {
     return nullptr;
   }
 
+  /// Writes a tensor to memory of the device, in the dtype that it has there.
+  void write(const Tensor& tensor, const PlanValue& v, void* to) {
+    if (backend.on_host()) {
+      convert(tensor.data(), tensor.dtype(), to, memory_dtype(v), tensor.numel());
+    } else {
+      const Tensor converted = tensor.dtype() == memory_dtype(v) ? tensor : tensor.to(memory_dtype(v));
+      backend.copy_in(to, converted.data(), converted.bytes(), stream);
+    }
+  }
+  /// A value as row-major elements on the host.
+  Tensor read(const PlanValue& v, const void* from) {
+    Tensor tensor({memory_dtype(v), v.desc.type.shape});
+    backend.copy_out(tensor.mutable_data(), from, tensor.bytes(), stream);
+    return tensor;
+  }
+
   void bind_leaf(int v, const Tensor& tensor) {
     const PlanValue& leaf = value(v);
-    if (memory_dtype(leaf) == tensor.dtype()) {
+    if (backend.on_host() && memory_dtype(leaf) == tensor.dtype()) {
       tensors[v] = tensor;
       return;
     }
-    Block block(leaf.bytes);
-    convert(tensor.data(), tensor.dtype(), block.data(), memory_dtype(leaf), tensor.numel());
-    blocks[v] = std::move(block);
+    if (!blocks.contains(v)) blocks[v] = Block(backend, leaf.bytes);
+    write(tensor, leaf, blocks[v].data());
   }
 
   /// Fills the memory of values that step s read last with NaN, so that a later read of them shows.
-  void poison_dead(int s) const {
+  void poison_dead(int s) {
     for (const PlanValue& v : data().values) {
-      if (v.place == Place::arena && v.alias_of < 0 && v.last == s) std::memset(arena.data() + v.offset, 0xff, v.bytes);
+      if (v.place != Place::arena || v.alias_of >= 0 || v.last != s) continue;
+      backend.fill(arena.data() + v.offset, 0xff, v.bytes, stream);
     }
+  }
+
+  /// Packs what lies in device memory; packing itself is work of the host.
+  Block packed(const Packing& packing, const void* from, const PlanValue& v) {
+    Block block(backend, packing.bytes);
+    if (backend.on_host()) {
+      packing.pack(from, block.data());
+      return block;
+    }
+    std::vector<std::byte> source(v.bytes), result(packing.bytes);
+    backend.copy_out(source.data(), from, source.size(), stream);
+    packing.pack(source.data(), result.data());
+    backend.copy_in(block.data(), result.data(), result.size(), stream);
+    return block;
   }
 
   void bind_leaves();
@@ -88,7 +116,26 @@ struct Executor::State {
     const Call& call = calls[s];
     data().steps[s].step.run({call.in, call.out, call.workspace}, stream);
   }
+  void queue_all() {
+    for (std::size_t s = 0; s < calls.size(); ++s) run_step(s);
+  }
+  bool all_finite(const PlanValue& v, const void* from);
 };
+
+bool Executor::State::all_finite(const PlanValue& v, const void* from) {
+  const auto finite = [](auto values) {
+    return std::all_of(values.begin(), values.end(), [](auto x) { return std::isfinite(x); });
+  };
+  const DType dtype = memory_dtype(v);
+  if (is_narrow(v.desc.layout)) {
+    Tensor stored({v.desc.layout == Layout::nhwc_bf16 ? DType::bf16 : DType::f16, v.desc.type.shape});
+    backend.copy_out(stored.mutable_data(), from, stored.bytes(), stream);
+    return finite(stored.to(DType::f32).as<float>());
+  }
+  if (dtype != DType::f32 && dtype != DType::f64) return true;
+  const Tensor values = read(v, from);
+  return dtype == DType::f64 ? finite(values.as<double>()) : finite(values.as<float>());
+}
 
 void Executor::State::bind_leaves() {
   std::map<std::string, std::string> problems;  // by name
@@ -97,7 +144,7 @@ void Executor::State::bind_leaves() {
     const PlanValue& leaf = data().values[i];
     if (leaf.alias_of >= 0) continue;
     if (leaf.place == Place::constant) bind_leaf(v, leaf.tensor);
-    if (leaf.place == Place::input && !blocks.contains(v)) blocks[v] = Block(leaf.bytes);
+    if (leaf.place == Place::input && !blocks.contains(v)) blocks[v] = Block(backend, leaf.bytes);
     if (leaf.place != Place::parameter) continue;
     if (parameters == nullptr || !parameters->contains(leaf.name)) {
       problems[leaf.name] = "is missing";
@@ -149,9 +196,7 @@ void Executor::State::load() {
     for (auto it = begin; it != end; ++it) {
       const auto [s, p] = it->second;
       const Packing& packing = data().steps[static_cast<std::size_t>(s)].step.packings[static_cast<std::size_t>(p)];
-      Block block(packing.bytes);
-      packing.pack(address(r), block.data());
-      packs[{s, p}] = std::move(block);
+      packs[{s, p}] = packed(packing, address(r), value(r));
     }
     for (auto it = begin; it != end; ++it) forget(r);
   };
@@ -166,17 +211,17 @@ void Executor::State::load() {
     std::vector<void*> out;
     for (const int v : s.in) in.push_back(address(v));
     for (const Packing& p : s.step.packings) {
-      Block block(p.bytes);
-      p.pack(in[static_cast<std::size_t>(p.input)], block.data());
-      in[static_cast<std::size_t>(p.input)] = block.data();
-      own_packs.push_back(std::move(block));
+      const int packed_value = s.in[static_cast<std::size_t>(p.input)];
+      own_packs.push_back(packed(p, in[static_cast<std::size_t>(p.input)], value(packed_value)));
+      in[static_cast<std::size_t>(p.input)] = own_packs.back().data();
     }
     for (const int v : s.out) {
-      blocks[v] = Block(value(v).bytes);
+      blocks[v] = Block(backend, value(v).bytes);
       out.push_back(blocks[v].data());
     }
-    const Block workspace(s.step.workspace);
+    const Block workspace(backend, s.step.workspace);
     s.step.run({in, out, workspace.data()}, stream);
+    backend.finish(stream);  // before its workspace goes
     for (const int v : s.out) {
       pack(v);
       if (remaining[v] == 0 && !kept[v]) blocks.erase(v);
@@ -209,11 +254,9 @@ void Executor::State::bind_calls() {
 
 Executor::Executor(Plan plan, const Parameters* parameters) : state_(std::make_unique<State>(std::move(plan))) {
   state_->parameters = parameters;
-  state_->doubles = state_->data().options.device.kind == Device::Kind::reference;
-  state_->stream.device = state_->data().options.device;
   state_->bind_leaves();
   state_->load();
-  state_->arena = Block(state_->data().arena_bytes);
+  state_->arena = Block(state_->backend, state_->data().arena_bytes);
   state_->bind_calls();
 }
 
@@ -233,7 +276,7 @@ void Executor::set(Value input, const Tensor& tensor) {
   const PlanValue& value = state_->value(it->second);
   check<ShapeError>(tensor.type() == value.desc.type, "input '", value.name, "' is ", value.desc.type.str(),
                     " and was given ", tensor.type().str());
-  convert(tensor.data(), tensor.dtype(), state_->address(it->second), state_->memory_dtype(value), tensor.numel());
+  state_->write(tensor, value, state_->address(it->second));
   state_->is_set[it->second] = true;
 }
 
@@ -244,16 +287,21 @@ void Executor::run(const RunOptions& options) {
   }
   if (!s.data().options.fold && s.parameters != nullptr) {
     s.bind_leaves();  // an optimizer may have replaced tensors
-    s.bind_calls();
+    if (s.backend.on_host()) s.bind_calls();
   }
-  if (options.poison && s.data().arena_bytes > 0) std::memset(s.arena.data(), 0xff, s.data().arena_bytes);
+  if (!options.poison && !options.check_finite) {
+    if (!s.recording) s.recording = s.backend.record(s.stream, [&] { s.queue_all(); });
+    if (s.recording) return s.backend.replay(s.recording.get(), s.stream);
+    return s.queue_all();
+  }
+  if (options.poison && s.data().arena_bytes > 0) s.backend.fill(s.arena.data(), 0xff, s.data().arena_bytes, s.stream);
   for (std::size_t i = 0; i < s.calls.size(); ++i) {
     s.run_step(i);
     const PlanStep& step = s.data().steps[i];
     if (options.check_finite) {
       for (std::size_t o = 0; o < step.out.size(); ++o) {
-        check<Error>(all_finite(s.calls[i].out[o], s.value(step.out[o]), s.doubles), step.op->name, " '", step.name,
-                     "' (", step.step.kernel, ") gave a value that is not finite");
+        check<Error>(s.all_finite(s.value(step.out[o]), s.calls[i].out[o]), step.op->name, " '", step.name, "' (",
+                     step.step.kernel, ") gave a value that is not finite");
       }
     }
     if (options.poison) s.poison_dead(static_cast<int>(i));
@@ -261,19 +309,15 @@ void Executor::run(const RunOptions& options) {
 }
 
 void Executor::release_memory() {
-  state_->arena.release_pages();
+  state_->arena.forget();
   if (state_->parameters != nullptr) state_->parameters->release_pages();
 }
 
 std::vector<double> Executor::profile() {
   run();
-  std::vector<double> seconds;
-  for (std::size_t i = 0; i < state_->calls.size(); ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    state_->run_step(i);
-    seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return seconds;
+  std::vector<std::function<void()>> work;
+  for (std::size_t i = 0; i < state_->calls.size(); ++i) work.emplace_back([this, i] { state_->run_step(i); });
+  return state_->backend.time(state_->stream, work);
 }
 
 Tensor Executor::get(Value output) const {
@@ -281,11 +325,9 @@ Tensor Executor::get(Value output) const {
   check<GraphError>(it != state_->data().outputs.end(), "get: '", output.graph->node(output).name,
                     "' is not an output of the plan");
   const PlanValue& value = state_->value(it->second);
-  const DType memory = state_->memory_dtype(value);
-  const DType wanted = state_->doubles && is_float(value.desc.type.dtype) ? DType::f64 : value.desc.type.dtype;
-  Tensor tensor({wanted, value.desc.type.shape});
-  convert(state_->address(it->second), memory, tensor.mutable_data(), wanted, tensor.numel());
-  return tensor;
+  const Tensor tensor = state_->read(value, state_->address(it->second));
+  const bool keep = tensor.dtype() == value.desc.type.dtype || is_float(value.desc.type.dtype);
+  return keep ? tensor : tensor.to(value.desc.type.dtype);
 }
 
 }  // namespace g2face

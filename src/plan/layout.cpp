@@ -15,8 +15,9 @@ namespace {
 /// Whether two layouts of this type are the same order of elements.
 bool same_order(const Type& type, Layout a, Layout b) {
   if (a == b) return true;
-  if (type.shape.rank() != 4) return true;
-  return type.shape[2] * type.shape[3] == 1;
+  if (is_narrow(a) || is_narrow(b)) return false;
+  if (type.shape.rank() != 4 || type.shape[2] * type.shape[3] == 1) return true;
+  return type.shape[1] == 1 && (a == Layout::nhwc || b == Layout::nhwc);
 }
 
 bool possible(const Type& type, Layout layout) {
@@ -24,7 +25,7 @@ bool possible(const Type& type, Layout layout) {
   if (type.shape.rank() != 4) return false;
   if (layout == Layout::nchw16c) return type.shape[1] % 16 == 0;
   if (layout == Layout::nchw8c) return type.shape[1] % 8 == 0;
-  return true;
+  return !is_narrow(layout) || type.dtype == DType::f32;
 }
 
 class Assigner {
@@ -59,17 +60,14 @@ class Assigner {
   }
 
   std::vector<LayoutChoice> choices(const Node& node) const {
-    std::vector<LayoutChoice> all;
-    if (options_.device.kind == Device::Kind::cpu && node.op->cpu_layouts != nullptr) {
-      std::vector<Type> in;
-      for (const Value& v : node.in) in.push_back(v.type());
-      for (LayoutChoice& c : node.op->cpu_layouts(node.attrs, in, node.types)) {
-        bool ok = c.in.size() == in.size() && c.out.size() == node.types.size();
-        for (std::size_t i = 0; ok && i < in.size(); ++i) ok = possible(in[i], c.in[i]);
-        for (std::size_t o = 0; ok && o < node.types.size(); ++o) ok = possible(node.types[o], c.out[o]);
-        check<PlanError>(ok, node.op->name, " '", node.name, "': its kernel offers layouts that its operands lack");
-        all.push_back(std::move(c));
-      }
+    std::vector<Type> in;
+    for (const Value& v : node.in) in.push_back(v.type());
+    std::vector<LayoutChoice> all = layouts_of(node, in, options_);
+    for (const LayoutChoice& c : all) {
+      bool ok = c.in.size() == in.size() && c.out.size() == node.types.size();
+      for (std::size_t i = 0; ok && i < in.size(); ++i) ok = possible(in[i], c.in[i]);
+      for (std::size_t o = 0; ok && o < node.types.size(); ++o) ok = possible(node.types[o], c.out[o]);
+      check<PlanError>(ok, node.op->name, " '", node.name, "': its kernel offers layouts that its operands lack");
     }
     if (all.empty()) {
       all.push_back(
@@ -86,7 +84,9 @@ class Assigner {
       if (same_order(v.type(), layout_of(v), choice.in[i])) continue;
       if (reordered_.contains(std::make_tuple(v.node, v.output, choice.in[i]))) continue;
       const bool at_load = from_.known[static_cast<std::size_t>(old.node)];
-      if (!at_load) bytes += 2.0 * static_cast<double>(TensorDesc{v.type(), Layout::nchw}.bytes());
+      if (at_load) continue;
+      bytes +=
+          static_cast<double>(TensorDesc{v.type(), layout_of(v)}.bytes() + TensorDesc{v.type(), choice.in[i]}.bytes());
     }
     return bytes;
   }
@@ -122,6 +122,17 @@ class Assigner {
 };
 
 }  // namespace
+
+std::vector<LayoutChoice> layouts_of(const Node& node, std::span<const Type> in, const PlanOptions& options) {
+  const auto kind = options.device.kind;
+  if (kind == Device::Kind::cpu && node.op->cpu_layouts != nullptr) {
+    return node.op->cpu_layouts(node.attrs, in, node.types);
+  }
+  if (kind == Device::Kind::cuda && node.op->cuda_layouts != nullptr) {
+    return node.op->cuda_layouts(node.attrs, in, node.types, options.precision);
+  }
+  return {};
+}
 
 LaidOut assign_layouts(const Lowered& lowered, const PlanOptions& options) { return Assigner(lowered, options).run(); }
 

@@ -22,11 +22,12 @@ std::vector<bool> needed_nodes(const Graph& graph, std::span<const Value> output
 
 /// Whether the kernel takes the node in the layouts it likes best.
 bool has_kernel(const Node& node, const std::vector<bool>& known_node, const PlanOptions& options) {
-  if (options.device.kind != Device::Kind::cpu || node.op->cpu == nullptr) return false;
+  const auto kernel = kernel_of(*node.op, options.device);
+  if (kernel == nullptr) return false;
   std::vector<Type> types;
   for (const Value& v : node.in) types.push_back(v.type());
   LayoutChoice layouts{std::vector(types.size(), Layout::nchw), std::vector(node.types.size(), Layout::nchw), 0};
-  if (node.op->cpu_layouts != nullptr) layouts = node.op->cpu_layouts(node.attrs, types, node.types).at(0);
+  if (const auto choices = layouts_of(node, types, options); !choices.empty()) layouts = choices.front();
   std::vector<TensorDesc> in, out;
   const auto known = std::make_unique<bool[]>(types.size());
   for (std::size_t i = 0; i < types.size(); ++i) {
@@ -35,7 +36,7 @@ bool has_kernel(const Node& node, const std::vector<bool>& known_node, const Pla
   }
   for (std::size_t o = 0; o < node.types.size(); ++o) out.push_back({node.types[o], layouts.out[o]});
   const Signature s{in, out, {known.get(), in.size()}, options.precision, options.determinism, options.threads};
-  return node.op->cpu(node.attrs, s).has_value();
+  return kernel(node.attrs, s).has_value();
 }
 
 /// One round: equal nodes become one, and formulas without a kernel are written out (their own formulas are for the

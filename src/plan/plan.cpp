@@ -6,6 +6,7 @@
 #include <iomanip>
 #include <sstream>
 
+#include "backend.hpp"
 #include "plan/plan_data.hpp"
 
 namespace g2face {
@@ -13,14 +14,14 @@ namespace g2face {
 Plan plan(const Graph& graph, std::span<const Value> outputs, const PlanOptions& options) {
   check<PlanError>(!outputs.empty(), "plan: no outputs were asked for");
   for (const Value& v : outputs) check<PlanError>(v.graph == &graph, "plan: an output belongs to another graph");
-  check<PlanError>(options.device.kind != Device::Kind::cuda, "plan: this build has no executor for ", options.device);
+  backend_of(options.device);  // throws for a device that is not here
 
   auto data = std::make_shared<PlanData>();
   data->options = options;
   if (data->options.threads <= 0) data->options.threads = omp_get_max_threads();
 
   Lowered lowered = lower(graph, outputs, data->options);
-  if (options.device.kind == Device::Kind::cpu) lowered = fuse(lowered, data->options);
+  if (options.device.kind != Device::Kind::reference) lowered = fuse(lowered, data->options);
   bind(assign_layouts(lowered, data->options), *data);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const auto temporary = data->outputs.extract({-1 - static_cast<int>(i), 0});

@@ -62,6 +62,13 @@ struct Lowered {
   std::vector<bool> known;         // for each node: depends on nothing that changes between runs
 };
 
+/// The kernel of an op on a device; null where it has none.
+inline auto kernel_of(const OpDef& op, const Device& device) {
+  return device.kind == Device::Kind::cuda ? op.cuda : device.kind == Device::Kind::cpu ? op.cpu : nullptr;
+}
+/// The ways in which that kernel can have the operands of a node, best first; empty: all of them nchw.
+std::vector<LayoutChoice> layouts_of(const Node& node, std::span<const Type> in, const PlanOptions& options);
+
 /// Copies what the outputs need, one node for equal ones, with formulas expanded where the device has no kernel.
 Lowered lower(const Graph& graph, std::span<const Value> outputs, const PlanOptions& options);
 /// Marks nodes that depend on constants (and, when the plan folds, parameters) alone.

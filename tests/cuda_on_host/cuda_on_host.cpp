@@ -308,6 +308,10 @@ std::uint64_t exchange(const char* what, std::uint32_t lanes, std::uint64_t bits
   return machine().exchange({what, lanes, file, line}, bits, source);
 }
 int lane() { return machine().lane(); }
+void fill(void* at, int byte, std::size_t bytes) {
+  const Memory::Access access(memory());
+  std::memset(at, byte, bytes);
+}
 
 }  // namespace cuda_on_host
 

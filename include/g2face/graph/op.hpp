@@ -82,13 +82,37 @@ struct OpDef {
   std::optional<Step> (*cpu)(const Attrs&, const Signature&) = nullptr;
   // The layouts the CPU kernel takes, best first. Null = nchw everywhere.
   std::vector<LayoutChoice> (*cpu_layouts)(const Attrs&, std::span<const Type> in, std::span<const Type> out) = nullptr;
+  // The same for CUDA. There is no falling back to the reference loops: what has neither kernel nor formula there is an
+  // error of the plan.
   std::optional<Step> (*cuda)(const Attrs&, const Signature&) = nullptr;
+  std::vector<LayoutChoice> (*cuda_layouts)(const Attrs&, std::span<const Type> in, std::span<const Type> out,
+                                            Precision) = nullptr;
 
   /// This row with a CPU kernel written against the op's own settings.
   template <class A, std::optional<Step> (*kernel)(const A&, const Signature&)>
   constexpr OpDef with_cpu() const {
     OpDef row = *this;
     row.cpu = [](const Attrs& a, const Signature& s) { return kernel(a.as<A>(), s); };
+    return row;
+  }
+  /// In a build without CUDA the row stays without its kernel, which then need not exist.
+  template <class A, std::optional<Step> (*kernel)(const A&, const Signature&)>
+  constexpr OpDef with_cuda() const {
+    OpDef row = *this;
+#ifdef G2FACE_WITH_CUDA
+    row.cuda = [](const Attrs& a, const Signature& s) { return kernel(a.as<A>(), s); };
+#endif
+    return row;
+  }
+  template <class A,
+            std::vector<LayoutChoice> (*layouts)(const A&, std::span<const Type>, std::span<const Type>, Precision)>
+  constexpr OpDef with_cuda_layouts() const {
+    OpDef row = *this;
+#ifdef G2FACE_WITH_CUDA
+    row.cuda_layouts = [](const Attrs& a, std::span<const Type> in, std::span<const Type> out, Precision p) {
+      return layouts(a.as<A>(), in, out, p);
+    };
+#endif
     return row;
   }
   template <class A, std::vector<LayoutChoice> (*layouts)(const A&, std::span<const Type>, std::span<const Type>)>

@@ -1,0 +1,155 @@
+// Memory, streams and recordings of CUDA devices, for executors.
+
+#include "backend.hpp"
+
+#include <cuda_runtime.h>
+
+#include <map>
+#include <memory>
+#include <mutex>
+
+#include "g2face/error.hpp"
+#include "kernels/cuda/runtime.hpp"
+#include "kernels/cuda/step.hpp"
+
+namespace g2face {
+namespace {
+
+using cuda::check_call;
+using cuda::stream_of;
+
+class CudaBackend final : public Backend {
+ public:
+  explicit CudaBackend(int index) : index_(index) {}
+
+  std::byte* allocate(std::size_t bytes) override {
+    use();
+    void* memory = nullptr;
+    const cudaError_t error = cudaMalloc(&memory, bytes);
+    if (error == cudaErrorMemoryAllocation) {
+      static_cast<void>(cudaGetLastError());  // it would be reported again by the next call
+      throw DeviceError(str("cuda:", index_, " is out of memory: ", bytes, " bytes were needed"));
+    }
+    check_call(error, "cudaMalloc");
+    return static_cast<std::byte*>(memory);
+  }
+
+  void release(std::byte* memory, std::size_t) noexcept override { cudaFree(memory); }
+  void forget(std::byte*, std::size_t) override {}
+  bool on_host() const override { return false; }
+
+  Stream open_stream() override {
+    use();
+    cudaStream_t stream = nullptr;
+    check_call(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
+    return {Device::cuda(index_), stream};
+  }
+  void close_stream(Stream& stream) noexcept override {
+    cudaSetDevice(index_);
+    cudaStreamSynchronize(stream_of(stream));
+    cudaStreamDestroy(stream_of(stream));
+  }
+
+  void copy_in(void* to, const void* host, std::size_t bytes, Stream& stream) override {
+    copy(to, host, bytes, cudaMemcpyHostToDevice, stream);
+  }
+  void copy_out(void* host, const void* from, std::size_t bytes, Stream& stream) override {
+    copy(host, from, bytes, cudaMemcpyDeviceToHost, stream);
+  }
+  void fill(void* at, int byte, std::size_t bytes, Stream& stream) override {
+    use();
+    check_call(cudaMemsetAsync(at, byte, bytes, stream_of(stream)), "cudaMemsetAsync");
+  }
+  void finish(Stream& stream) override {
+    use();
+    check_call(cudaStreamSynchronize(stream_of(stream)), "cudaStreamSynchronize");
+  }
+
+  std::shared_ptr<void> record(Stream& stream, const std::function<void()>& queue_work) override {
+    use();
+    check_call(cudaStreamBeginCapture(stream_of(stream), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
+    cudaGraph_t graph = nullptr;
+    try {
+      queue_work();
+    } catch (...) {
+      cudaStreamEndCapture(stream_of(stream), &graph);
+      if (graph != nullptr) cudaGraphDestroy(graph);
+      throw;
+    }
+    check_call(cudaStreamEndCapture(stream_of(stream), &graph), "cudaStreamEndCapture");
+    cudaGraphExec_t executable = nullptr;
+    const cudaError_t error = cudaGraphInstantiate(&executable, graph, 0);
+    cudaGraphDestroy(graph);
+    check_call(error, "cudaGraphInstantiate");
+    return {executable, [](void* e) { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(e)); }};
+  }
+  void replay(void* recording, Stream& stream) override {
+    use();
+    check_call(cudaGraphLaunch(static_cast<cudaGraphExec_t>(recording), stream_of(stream)), "cudaGraphLaunch");
+  }
+
+  std::vector<double> time(Stream& stream, std::span<const std::function<void()>> work) override {
+    use();
+    const auto new_event = [] {
+      cudaEvent_t event = nullptr;
+      check_call(cudaEventCreate(&event), "cudaEventCreate");
+      return std::shared_ptr<void>(event, [](void* e) { cudaEventDestroy(static_cast<cudaEvent_t>(e)); });
+    };
+    std::vector<std::shared_ptr<void>> events{new_event()};
+    const auto mark = [&] {
+      check_call(cudaEventRecord(static_cast<cudaEvent_t>(events.back().get()), stream_of(stream)), "cudaEventRecord");
+    };
+    mark();
+    for (const auto& piece : work) {
+      piece();
+      events.push_back(new_event());
+      mark();
+    }
+    finish(stream);
+    std::vector<double> seconds;
+    for (std::size_t i = 0; i + 1 < events.size(); ++i) {
+      float ms = 0;
+      check_call(cudaEventElapsedTime(&ms, static_cast<cudaEvent_t>(events[i].get()),
+                                      static_cast<cudaEvent_t>(events[i + 1].get())),
+                 "cudaEventElapsedTime");
+      seconds.push_back(static_cast<double>(ms) * 1e-3);
+    }
+    return seconds;
+  }
+
+ private:
+  void use() const { check_call(cudaSetDevice(index_), "cudaSetDevice"); }
+  void copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, Stream& stream) {
+    use();
+    check_call(cudaMemcpyAsync(to, from, bytes, kind, stream_of(stream)), "cudaMemcpyAsync");
+    finish(stream);
+  }
+
+  int index_;
+};
+
+}  // namespace
+
+int cuda_device_count() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) == cudaSuccess) return count;
+  static_cast<void>(cudaGetLastError());
+  return 0;
+}
+
+Backend& cuda_backend(int index) {
+  static std::mutex mutex;
+  static std::map<int, std::unique_ptr<CudaBackend>> all;
+  const std::lock_guard lock(mutex);
+  const auto it = all.find(index);
+  if (it != all.end()) return *it->second;
+  int count = 0;
+  const cudaError_t error = cudaGetDeviceCount(&count);
+  check<DeviceError>(error == cudaSuccess, "device cuda:", index, ": no CUDA device can be used here (",
+                     cudaGetErrorString(error), "): install NVIDIA's driver or choose --device cpu");
+  check<DeviceError>(index >= 0 && index < count, "device cuda:", index, ": this machine has ", count,
+                     " CUDA device(s), counted from 0");
+  return *all.emplace(index, std::make_unique<CudaBackend>(index)).first->second;
+}
+
+}  // namespace g2face

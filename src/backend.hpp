@@ -1,0 +1,51 @@
+#pragma once
+// What an executor needs of a device: memory, copies, a queue, and the recording of what was queued.
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "g2face/device.hpp"
+
+namespace g2face {
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /// Memory, aligned for every kernel. Throws DeviceError when there is not enough.
+  virtual std::byte* allocate(std::size_t bytes) = 0;
+  virtual void release(std::byte* memory, std::size_t bytes) noexcept = 0;
+  /// The contents are not needed any more; the address stays.
+  virtual void forget(std::byte* memory, std::size_t bytes) = 0;
+  /// Whether the host may read and write the memory.
+  virtual bool on_host() const = 0;
+
+  virtual Stream open_stream() = 0;
+  virtual void close_stream(Stream& stream) noexcept = 0;
+  /// Copies between the device and host memory, in the order of the stream; the host memory is free when they return.
+  virtual void copy_in(void* to, const void* host, std::size_t bytes, Stream& stream) = 0;
+  virtual void copy_out(void* host, const void* from, std::size_t bytes, Stream& stream) = 0;
+  virtual void fill(void* at, int byte, std::size_t bytes, Stream& stream) = 0;
+  /// Waits for all that was queued, and throws DeviceError if any of it failed.
+  virtual void finish(Stream& stream) = 0;
+
+  /// Work that was queued once and can be queued again as a whole. Null: the device does not record; queue it again.
+  virtual std::shared_ptr<void> record(Stream& stream, const std::function<void()>& queue_work) = 0;
+  virtual void replay(void* recording, Stream& stream) = 0;
+  /// The seconds that each piece of work took, queued one after the other.
+  virtual std::vector<double> time(Stream& stream, std::span<const std::function<void()>> work) = 0;
+};
+
+/// Throws DeviceError for a device that this build or machine lacks, saying which and why.
+Backend& backend_of(const Device& device);
+
+#ifdef G2FACE_WITH_CUDA
+Backend& cuda_backend(int index);
+/// 0 when there is no driver.
+int cuda_device_count();
+#endif
+
+}  // namespace g2face
