@@ -54,7 +54,10 @@ class HostBackend final : public Backend {
   void copy_out(void* host, const void* from, std::size_t bytes, Stream&) override { std::memcpy(host, from, bytes); }
   void fill(void* at, int byte, std::size_t bytes, Stream&) override { std::memset(at, byte, bytes); }
   void finish(Stream&) override {}
-  std::shared_ptr<void> record(Stream&, const std::function<void()>&) override { return nullptr; }
+  std::shared_ptr<void> record(Stream&, std::span<const std::function<void()>>,
+                               std::span<const std::vector<int>>) override {
+    return nullptr;
+  }
   void replay(void*, Stream&) override {}
 
   std::vector<double> time(Stream&, std::span<const std::function<void()>> work) override {

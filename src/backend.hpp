@@ -32,8 +32,10 @@ class Backend {
   /// Waits for all that was queued, and throws DeviceError if any of it failed.
   virtual void finish(Stream& stream) = 0;
 
-  /// Work that was queued once and can be queued again as a whole. Null: the device does not record; queue it again.
-  virtual std::shared_ptr<void> record(Stream& stream, const std::function<void()>& queue_work) = 0;
+  /// Records pieces of work, each of which may begin when those in `after` (by index, all smaller) have ended, so that
+  /// they can be queued as a whole. Null: the device does not record; queue them one after the other.
+  virtual std::shared_ptr<void> record(Stream& stream, std::span<const std::function<void()>> work,
+                                       std::span<const std::vector<int>> after) = 0;
   virtual void replay(void* recording, Stream& stream) = 0;
   /// The seconds that each piece of work took, queued one after the other.
   virtual std::vector<double> time(Stream& stream, std::span<const std::function<void()>> work) = 0;

@@ -65,18 +65,32 @@ class CudaBackend final : public Backend {
     check_call(cudaStreamSynchronize(stream_of(stream)), "cudaStreamSynchronize");
   }
 
-  std::shared_ptr<void> record(Stream& stream, const std::function<void()>& queue_work) override {
+  // One stream captures all of it; what a piece waits for is set by hand, so that the graph has just the edges that the
+  // work needs, and independent branches run side by side.
+  std::shared_ptr<void> record(Stream& stream, std::span<const std::function<void()>> work,
+                               std::span<const std::vector<int>> after) override {
     use();
-    check_call(cudaStreamBeginCapture(stream_of(stream), cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
+    const cudaStream_t s = stream_of(stream);
+    check_call(cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
     cudaGraph_t graph = nullptr;
     try {
-      queue_work();
+      std::vector<std::vector<cudaGraphNode_t>> last(work.size());  // of each piece
+      for (std::size_t i = 0; i < work.size(); ++i) {
+        std::vector<cudaGraphNode_t> wait_for;
+        for (const int j : after[i]) {
+          const auto& nodes = last[static_cast<std::size_t>(j)];
+          wait_for.insert(wait_for.end(), nodes.begin(), nodes.end());
+        }
+        cuda::set_capture_dependencies(s, wait_for);
+        work[i]();
+        last[i] = cuda::capture_dependencies(s);
+      }
     } catch (...) {
-      cudaStreamEndCapture(stream_of(stream), &graph);
+      cudaStreamEndCapture(s, &graph);
       if (graph != nullptr) cudaGraphDestroy(graph);
       throw;
     }
-    check_call(cudaStreamEndCapture(stream_of(stream), &graph), "cudaStreamEndCapture");
+    check_call(cudaStreamEndCapture(s, &graph), "cudaStreamEndCapture");
     cudaGraphExec_t executable = nullptr;
     const cudaError_t error = cudaGraphInstantiate(&executable, graph, 0);
     cudaGraphDestroy(graph);

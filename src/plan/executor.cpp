@@ -116,8 +116,10 @@ struct Executor::State {
     const Call& call = calls[s];
     data().steps[s].step.run({call.in, call.out, call.workspace}, stream);
   }
-  void queue_all() {
-    for (std::size_t s = 0; s < calls.size(); ++s) run_step(s);
+  std::vector<std::function<void()>> work() {
+    std::vector<std::function<void()>> pieces;
+    for (std::size_t s = 0; s < calls.size(); ++s) pieces.emplace_back([this, s] { run_step(s); });
+    return pieces;
   }
   bool all_finite(const PlanValue& v, const void* from);
 };
@@ -290,9 +292,10 @@ void Executor::run(const RunOptions& options) {
     if (s.backend.on_host()) s.bind_calls();
   }
   if (!options.poison && !options.check_finite) {
-    if (!s.recording) s.recording = s.backend.record(s.stream, [&] { s.queue_all(); });
+    if (!s.recording) s.recording = s.backend.record(s.stream, s.work(), dependencies(s.data()));
     if (s.recording) return s.backend.replay(s.recording.get(), s.stream);
-    return s.queue_all();
+    for (std::size_t i = 0; i < s.calls.size(); ++i) s.run_step(i);
+    return;
   }
   if (options.poison && s.data().arena_bytes > 0) s.backend.fill(s.arena.data(), 0xff, s.data().arena_bytes, s.stream);
   for (std::size_t i = 0; i < s.calls.size(); ++i) {
@@ -315,9 +318,7 @@ void Executor::release_memory() {
 
 std::vector<double> Executor::profile() {
   run();
-  std::vector<std::function<void()>> work;
-  for (std::size_t i = 0; i < state_->calls.size(); ++i) work.emplace_back([this, i] { state_->run_step(i); });
-  return state_->backend.time(state_->stream, work);
+  return state_->backend.time(state_->stream, state_->work());
 }
 
 Tensor Executor::get(Value output) const {

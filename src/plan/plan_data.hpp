@@ -88,6 +88,9 @@ void bind(const LaidOut& laid_out, PlanData& plan);
 void delay(PlanData& plan);
 /// Finds lifetimes and gives every value of the arena its offset.
 void place(PlanData& plan);
+/// For each step the earlier ones that it has to wait for, because one of the two writes what the other reads or
+/// writes. Those that are waited for anyway, by way of others, are left out.
+std::vector<std::vector<int>> dependencies(const PlanData& plan);
 /// The value whose memory this one has.
 int root_of(const PlanData& plan, int value);
 

@@ -104,6 +104,8 @@ class Machine {
     random_.seed(value);
   }
 
+  std::size_t draw(std::size_t n) { return shuffled_ ? random_() % n : 0; }
+
   void run(dim3 grid, dim3 block, std::size_t shared_bytes, const std::function<void()>& kernel) {
     count_ = block.x * block.y * block.z;
     if (count_ == 0 || count_ > 1024 || grid.x == 0 || grid.y == 0 || grid.y > 65535 || grid.z == 0 || grid.z > 65535) {
@@ -308,6 +310,7 @@ std::uint64_t exchange(const char* what, std::uint32_t lanes, std::uint64_t bits
   return machine().exchange({what, lanes, file, line}, bits, source);
 }
 int lane() { return machine().lane(); }
+std::size_t draw(std::size_t n) { return machine().draw(n); }
 void fill(void* at, int byte, std::size_t bytes) {
   const Memory::Access access(memory());
   std::memset(at, byte, bytes);

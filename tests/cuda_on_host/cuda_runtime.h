@@ -36,6 +36,11 @@ using cudaStream_t = struct CudaOnHostStream*;
 using cudaEvent_t = struct CudaOnHostEvent*;
 using cudaGraph_t = struct CudaOnHostGraph*;
 using cudaGraphExec_t = struct CudaOnHostGraph*;
+using cudaGraphNode_t = struct CudaOnHostNode*;
+struct cudaGraphEdgeData;
+#define CUDART_VERSION 13000
+enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone, cudaStreamCaptureStatusActive };
+constexpr unsigned cudaStreamSetCaptureDependencies = 1;
 enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2 };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal };
 constexpr unsigned cudaStreamNonBlocking = 1;
@@ -57,6 +62,11 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
 cudaError_t cudaMemsetAsync(void* at, int byte, std::size_t bytes, cudaStream_t stream);
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph);
+cudaError_t cudaStreamUpdateCaptureDependencies(cudaStream_t stream, cudaGraphNode_t* nodes,
+                                                const cudaGraphEdgeData* edges, std::size_t count, unsigned flags);
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long* id,
+                                     cudaGraph_t* graph, const cudaGraphNode_t** nodes, const cudaGraphEdgeData** edges,
+                                     std::size_t* count);
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags);
 cudaError_t cudaGraphDestroy(cudaGraph_t graph);
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable);
@@ -76,6 +86,8 @@ void run(dim3 grid, dim3 block, std::size_t shared_bytes, const std::function<vo
 void* shared_memory();
 /// Does the work now, or records it if the stream is being captured.
 void queue(cudaStream_t stream, std::function<void()> work);
+/// A number below n: 0 with seed 0, else drawn.
+std::size_t draw(std::size_t n);
 /// Sets bytes of device memory.
 void fill(void* at, int byte, std::size_t bytes);
 

@@ -1,16 +1,23 @@
 // Streams do their work at once, unless they are being captured.
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <chrono>
+#include <memory>
 #include <utility>
 #include <vector>
 
+struct CudaOnHostNode {
+  std::function<void()> work;
+  std::vector<CudaOnHostNode*> after;
+};
 struct CudaOnHostGraph {
-  std::vector<std::function<void()>> work;
+  std::vector<std::unique_ptr<CudaOnHostNode>> nodes;  // each after those that it waits for
 };
 struct CudaOnHostStream {
   bool capturing = false;
   CudaOnHostGraph captured;
+  std::vector<CudaOnHostNode*> next_after;  // what the next node waits for
 };
 struct CudaOnHostEvent {
   std::chrono::steady_clock::time_point at;
@@ -19,11 +26,10 @@ struct CudaOnHostEvent {
 namespace cuda_on_host {
 
 void queue(cudaStream_t stream, std::function<void()> work) {
-  if (stream != nullptr && stream->capturing) {
-    stream->captured.work.push_back(std::move(work));
-  } else {
-    work();
-  }
+  if (stream == nullptr || !stream->capturing) return work();
+  auto node = std::make_unique<CudaOnHostNode>(CudaOnHostNode{std::move(work), stream->next_after});
+  stream->next_after = {node.get()};
+  stream->captured.nodes.push_back(std::move(node));
 }
 
 }  // namespace cuda_on_host
@@ -58,6 +64,7 @@ cudaError_t cudaMemsetAsync(void* at, int byte, std::size_t bytes, cudaStream_t 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   if (stream == nullptr || stream->capturing) return cudaErrorInvalidValue;
   stream->capturing = true;
+  stream->next_after.clear();
   return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
@@ -66,8 +73,24 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   *graph = new CudaOnHostGraph(std::exchange(stream->captured, {}));
   return cudaSuccess;
 }
+cudaError_t cudaStreamUpdateCaptureDependencies(cudaStream_t stream, cudaGraphNode_t* nodes, const cudaGraphEdgeData*,
+                                                std::size_t count, unsigned flags) {
+  if (!stream->capturing || flags != cudaStreamSetCaptureDependencies) return cudaErrorInvalidValue;
+  stream->next_after.assign(nodes, nodes + count);
+  return cudaSuccess;
+}
+cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long*,
+                                     cudaGraph_t*, const cudaGraphNode_t** nodes, const cudaGraphEdgeData**,
+                                     std::size_t* count) {
+  *status = stream->capturing ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+  *nodes = stream->next_after.data();
+  *count = stream->next_after.size();
+  return cudaSuccess;
+}
+
+// The graph itself goes on as the executable; what the caller holds and destroys is then empty.
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
-  *executable = new CudaOnHostGraph(*graph);
+  *executable = new CudaOnHostGraph(std::exchange(*graph, {}));
   return cudaSuccess;
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
@@ -78,8 +101,26 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
   delete executable;
   return cudaSuccess;
 }
+
+// Any order in which each node comes after those that it waits for: a dependency that was forgotten shows.
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
-  for (const auto& work : executable->work) cuda_on_host::queue(stream, work);
+  std::vector<const CudaOnHostNode*> open;
+  for (const auto& node : executable->nodes) open.push_back(node.get());
+  std::vector<const CudaOnHostNode*> done;
+  while (!open.empty()) {
+    std::vector<std::size_t> ready;
+    for (std::size_t i = 0; i < open.size() && ready.size() < 8; ++i) {
+      const auto& after = open[i]->after;
+      const bool waits = std::any_of(after.begin(), after.end(), [&](const CudaOnHostNode* n) {
+        return std::find(done.begin(), done.end(), n) == done.end();
+      });
+      if (!waits) ready.push_back(i);
+    }
+    const std::size_t chosen = ready[cuda_on_host::draw(ready.size())];
+    cuda_on_host::queue(stream, open[chosen]->work);
+    done.push_back(open[chosen]);
+    open.erase(open.begin() + static_cast<std::ptrdiff_t>(chosen));
+  }
   return cudaSuccess;
 }
 
