@@ -5,10 +5,17 @@ if(G2FACE_CUDA AND G2FACE_CUDA_EMULATED)
   message(FATAL_ERROR "G2FACE_CUDA and G2FACE_CUDA_EMULATED are two ways to compile the same files: choose one")
 endif()
 if(G2FACE_CUDA)
-  # One architecture compiles fastest, and shows what does not compile; releases name more.
-  set(CMAKE_CUDA_ARCHITECTURES 90 CACHE STRING "GPU architectures to compile for")
-  enable_language(CUDA)
+  # Machine code for every generation since Ampere that the toolkit knows, and PTX for those to come. One architecture
+  # compiles fastest, and is enough to see what does not compile: -D CMAKE_CUDA_ARCHITECTURES=90.
   find_package(CUDAToolkit 12 REQUIRED)
+  set(all_architectures 80-real 86-real 89-real 90a-real)
+  if(CUDAToolkit_VERSION VERSION_GREATER_EQUAL 12.8)
+    list(APPEND all_architectures 100-real 120)
+  else()
+    list(APPEND all_architectures 90-virtual)
+  endif()
+  set(CMAKE_CUDA_ARCHITECTURES "${all_architectures}" CACHE STRING "GPU architectures to compile for")
+  enable_language(CUDA)
   # The library asks for C++20, and CMake 3.25.1 (Debian 12) does not know that nvcc has it.
   if(NOT DEFINED CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
     set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)

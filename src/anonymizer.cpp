@@ -84,15 +84,54 @@ struct Anonymizer::State {
     return results;
   }
 
+  // ---- the pieces that jobs are made of ----
+
+  struct AnalysisValues {
+    Value identity, bits, coefficients;
+  };
+  AnalysisValues analysis(Graph& g, Value image) const {
+    const Value identity = arcface(Scope(g, "arcface"), image, config);
+    return {identity, float_to_bits(identity), recon(Scope(g, "recon"), affine(image, 0.5, 0.5), config)};
+  }
+
+  struct ImaginedValues {
+    Value identity, random_bits;
+  };
+  ImaginedValues imagination(Graph& g, std::int64_t n, Value seed) const {
+    const Value z = random_normal(seed, {identity_type(n).shape, random_stream("virtual identity")});
+    const Value r = random_normal(seed, {bits_type(n).shape, random_stream("bits that mean nothing")});
+    return {map_2_id(Scope(g, "map_2_id"), z, config), greater(r, g.constant(Tensor::scalar(0)))};
+  }
+
+  struct ExtractedValues {
+    Value logits, bits, identity;
+  };
+  ExtractedValues extraction(Graph& g, Value image) const {
+    const Value logits = hiding_extractor(Scope(g, "hiding_extractor"), image, config);
+    return {logits, greater(logits, g.constant(Tensor::scalar(0))), bits_to_float(logits, {.limit = 50})};
+  }
+
+  Value generation(Graph& g, Value image, Value identity, Value coefficients, Value bits, Value seed) const {
+    const Value styles = style_mlp(Scope(g, "style_mlp"), identity, select_geometry(coefficients), config);
+    return generator(Scope(g, "generator"), image, styles, bits, {.seed = seed}, config);
+  }
+
+  // ---- jobs ----
+
+  /// On a GPU all of an anonymize or recover is one plan, queued as a whole: nothing crosses to the host in between. On
+  /// the host its parts are plans of their own, so that one can give its memory back before the next begins.
+  bool whole() const { return options.device.kind == Device::Kind::cuda; }
+
+  Value image_input(Job& job, std::int64_t n) const {
+    return job.inputs["image"] = job.graph->input(image_type(n), "image");
+  }
+  static Value seed_input(Job& job) { return job.inputs["seed"] = job.graph->input({DType::i64, {1}}, "seed"); }
+
   std::map<std::string, Tensor> analyze(const Tensor& face) {
     const std::int64_t n = face.shape()[0];
     Job& j = job("analyze", n, [&](Job& made) {
-      Graph& g = *made.graph;
-      const Value image = made.inputs["image"] = g.input(image_type(n), "image");
-      const Value identity = arcface(Scope(g, "arcface"), image, config);
-      made.outputs["identity"] = identity;
-      made.outputs["bits"] = float_to_bits(identity);
-      made.outputs["coefficients"] = recon(Scope(g, "recon"), affine(image, 0.5, 0.5), config);
+      const AnalysisValues a = analysis(*made.graph, image_input(made, n));
+      made.outputs = {{"identity", a.identity}, {"bits", a.bits}, {"coefficients", a.coefficients}};
     });
     return run(j, {{"image", face}});
   }
@@ -102,14 +141,12 @@ struct Anonymizer::State {
     const std::int64_t n = image.shape()[0];
     Job& j = job("generate", n, [&](Job& made) {
       Graph& g = *made.graph;
-      const Value x = made.inputs["image"] = g.input(image_type(n), "image");
+      const Value x = image_input(made, n);
       const Value e = made.inputs["identity"] = g.input(identity_type(n), "identity");
       const Value c = made.inputs["coefficients"] =
           g.input({DType::f32, {n, ModelConfig::coefficient_count}}, "coefficients");
       const Value b = made.inputs["bits"] = g.input(bits_type(n), "bits");
-      const Value s = made.inputs["seed"] = g.input({DType::i64, {1}}, "seed");
-      const Value styles = style_mlp(Scope(g, "style_mlp"), e, select_geometry(c), config);
-      made.outputs["image"] = generator(Scope(g, "generator"), x, styles, b, {.seed = s}, config);
+      made.outputs["image"] = generation(g, x, e, c, b, seed_input(made));
     });
     return run(j,
                {{"image", image},
@@ -123,12 +160,8 @@ struct Anonymizer::State {
 
   std::map<std::string, Tensor> imagine(std::int64_t n, std::uint64_t seed) {
     Job& j = job("imagine", n, [&](Job& made) {
-      Graph& g = *made.graph;
-      const Value s = made.inputs["seed"] = g.input({DType::i64, {1}}, "seed");
-      const Value z = random_normal(s, {identity_type(n).shape, random_stream("virtual identity")});
-      made.outputs["identity"] = map_2_id(Scope(g, "map_2_id"), z, config);
-      const Value r = random_normal(s, {bits_type(n).shape, random_stream("bits that mean nothing")});
-      made.outputs["random_bits"] = greater(r, g.constant(Tensor::scalar(0)));
+      const ImaginedValues v = imagination(*made.graph, n, seed_input(made));
+      made.outputs = {{"identity", v.identity}, {"random_bits", v.random_bits}};
     });
     return run(j, {{"seed", seed_tensor(seed)}});
   }
@@ -136,14 +169,39 @@ struct Anonymizer::State {
   std::map<std::string, Tensor> extract(const Tensor& image) {
     const std::int64_t n = image.shape()[0];
     Job& j = job("extract", n, [&](Job& made) {
-      Graph& g = *made.graph;
-      const Value x = made.inputs["image"] = g.input(image_type(n), "image");
-      const Value logits = hiding_extractor(Scope(g, "hiding_extractor"), x, config);
-      made.outputs["logits"] = logits;
-      made.outputs["bits"] = greater(logits, g.constant(Tensor::scalar(0)));
-      made.outputs["identity"] = bits_to_float(logits, {.limit = 50});
+      const ExtractedValues v = extraction(*made.graph, image_input(made, n));
+      made.outputs = {{"logits", v.logits}, {"bits", v.bits}, {"identity", v.identity}};
     });
     return run(j, {{"image", image}});
+  }
+
+  std::map<std::string, Tensor> anonymize_whole(const Tensor& face, const AnonymizeOptions& o) {
+    const std::int64_t n = face.shape()[0];
+    Job& j = job(o.recoverable ? "anonymize" : "anonymize for good", n, [&](Job& made) {
+      Graph& g = *made.graph;
+      const Value image = image_input(made, n), seed = seed_input(made);
+      const AnalysisValues a = analysis(g, image);
+      const ImaginedValues v = imagination(g, n, seed);
+      const Value bits = o.recoverable ? a.bits : v.random_bits;
+      made.outputs = {{"identity", a.identity},
+                      {"virtual_identity", v.identity},
+                      {"bits", bits},
+                      {"image", generation(g, image, v.identity, a.coefficients, bits, seed)}};
+    });
+    return run(j, {{"image", face}, {"seed", seed_tensor(o.seed)}}, true);
+  }
+
+  std::map<std::string, Tensor> recover_whole(const Tensor& image, const RecoverOptions& o) {
+    const std::int64_t n = image.shape()[0];
+    Job& j = job("recover", n, [&](Job& made) {
+      Graph& g = *made.graph;
+      const Value x = image_input(made, n), seed = seed_input(made);
+      const ExtractedValues v = extraction(g, x);
+      made.outputs = {{"identity", v.identity},
+                      {"logits", v.logits},
+                      {"image", generation(g, x, v.identity, analysis(g, x).coefficients, v.bits, seed)}};
+    });
+    return run(j, {{"image", image}, {"seed", seed_tensor(o.seed)}}, true);
   }
 };
 
@@ -171,6 +229,10 @@ bool Anonymizer::has_network(std::string_view network) const {
 
 Anonymized Anonymizer::anonymize(const Tensor& face, const AnonymizeOptions& options) {
   state_->require_faces(face);
+  if (state_->whole()) {
+    auto r = state_->anonymize_whole(face, options);
+    return {r.at("image"), r.at("identity"), r.at("virtual_identity"), r.at("bits")};
+  }
   const auto analysis = state_->analyze(face);
   const auto virtual_face = state_->imagine(face.shape()[0], options.seed);
   Anonymized result;
@@ -184,6 +246,10 @@ Anonymized Anonymizer::anonymize(const Tensor& face, const AnonymizeOptions& opt
 
 Recovered Anonymizer::recover(const Tensor& image, const RecoverOptions& options) {
   state_->require_faces(image);
+  if (state_->whole()) {
+    auto r = state_->recover_whole(image, options);
+    return {r.at("image"), r.at("identity"), r.at("logits")};
+  }
   const auto read = state_->extract(image);
   const auto analysis = state_->analyze(image);
   Recovered result;
