@@ -1,14 +1,55 @@
 #pragma once
-// The CUDA kernels that rows of ops name. A kernel declines (returns nothing) what it is not made for.
+// The CUDA kernels that rows of ops name, and the layouts they take. A kernel declines (returns nothing) what it is not
+// made for.
 
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "g2face/graph/op.hpp"
 #include "g2face/graph/step.hpp"
+#include "g2face/ops/binary.hpp"
+#include "g2face/ops/broadcast.hpp"
+#include "g2face/ops/cast.hpp"
+#include "g2face/ops/concat.hpp"
+#include "g2face/ops/gather.hpp"
+#include "g2face/ops/pad.hpp"
+#include "g2face/ops/reduce.hpp"
+#include "g2face/ops/slice.hpp"
+#include "g2face/ops/transpose.hpp"
+#include "g2face/ops/unary.hpp"
 #include "g2face/ops/upfirdn2d.hpp"
 
 namespace g2face {
 
+std::optional<Step> binary_cuda(const BinaryAttrs& a, const Signature& s);
+std::optional<Step> broadcast_cuda(const BroadcastAttrs& a, const Signature& s);
+std::vector<LayoutChoice> broadcast_cuda_layouts(const BroadcastAttrs& a, std::span<const Type> in,
+                                                 std::span<const Type> out, Precision precision);
+std::optional<Step> cast_cuda(const CastAttrs& a, const Signature& s);
+std::vector<LayoutChoice> cast_cuda_layouts(const CastAttrs& a, std::span<const Type> in, std::span<const Type> out,
+                                            Precision precision);
+std::optional<Step> concat_cuda(const ConcatAttrs& a, const Signature& s);
+std::vector<LayoutChoice> concat_cuda_layouts(const ConcatAttrs& a, std::span<const Type> in, std::span<const Type> out,
+                                              Precision precision);
+std::optional<Step> gather_cuda(const GatherAttrs& a, const Signature& s);
+std::vector<LayoutChoice> gather_cuda_layouts(const GatherAttrs& a, std::span<const Type> in, std::span<const Type> out,
+                                              Precision precision);
+std::optional<Step> gather_grad_cuda(const GatherAttrs& a, const Signature& s);
+std::vector<LayoutChoice> gather_grad_cuda_layouts(const GatherAttrs& a, std::span<const Type> in,
+                                                   std::span<const Type> out, Precision precision);
+std::optional<Step> pad_cuda(const PadAttrs& a, const Signature& s);
+std::vector<LayoutChoice> pad_cuda_layouts(const PadAttrs& a, std::span<const Type> in, std::span<const Type> out,
+                                           Precision precision);
+std::optional<Step> reduce_cuda(const ReduceAttrs& a, const Signature& s);
+std::vector<LayoutChoice> reduce_cuda_layouts(const ReduceAttrs& a, std::span<const Type> in, std::span<const Type> out,
+                                              Precision precision);
+std::optional<Step> select_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> slice_cuda(const SliceAttrs& a, const Signature& s);
+std::vector<LayoutChoice> slice_cuda_layouts(const SliceAttrs& a, std::span<const Type> in, std::span<const Type> out,
+                                             Precision precision);
+std::optional<Step> transpose_cuda(const TransposeAttrs& a, const Signature& s);
+std::optional<Step> unary_cuda(const UnaryAttrs& a, const Signature& s);
 std::optional<Step> upfirdn2d_cuda(const Upfirdn2dAttrs& a, const Signature& s);
 
 }  // namespace g2face

@@ -6,6 +6,7 @@
 #include "g2face/ops/reduce.hpp"
 #include "g2face/ops/select.hpp"
 #include "g2face/ops/unary.hpp"
+#include "kernels/cuda/kernels.hpp"
 #include "ops/functions.hpp"
 #include "ops/loops.hpp"
 
@@ -113,6 +114,6 @@ Value minimum(Value x, Value y) { return binary(x, y, {Binary::minimum}); }
 Value greater(Value x, Value y) { return binary(x, y, {Binary::greater}); }
 Value equal(Value x, Value y) { return binary(x, y, {Binary::equal}); }
 
-const OpDef binary_op = define_op<BinaryAttrs, infer, grad, reference>("binary");
+const OpDef binary_op = define_op<BinaryAttrs, infer, grad, reference>("binary").with_cuda<BinaryAttrs, binary_cuda>();
 
 }  // namespace g2face

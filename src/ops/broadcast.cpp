@@ -3,6 +3,7 @@
 #include "g2face/graph/op.hpp"
 #include "g2face/ops/reduce.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 #include "ops/loops.hpp"
 
 namespace g2face {
@@ -32,6 +33,8 @@ Value broadcast_to(Value x, const Shape& shape) {
 
 const OpDef broadcast_op = define_op<BroadcastAttrs, infer, grad, reference>("broadcast")
                                .with_cpu<BroadcastAttrs, broadcast_cpu>()
-                               .with_cpu_layouts<BroadcastAttrs, broadcast_cpu_layouts>();
+                               .with_cpu_layouts<BroadcastAttrs, broadcast_cpu_layouts>()
+                               .with_cuda<BroadcastAttrs, broadcast_cuda>()
+                               .with_cuda_layouts<BroadcastAttrs, broadcast_cuda_layouts>();
 
 }  // namespace g2face

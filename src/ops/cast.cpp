@@ -4,6 +4,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 
 namespace g2face {
 namespace {
@@ -38,6 +39,8 @@ Value cast(Value x, DType dtype) {
 
 const OpDef cast_op = define_op<CastAttrs, infer, grad, reference>("cast")
                           .with_cpu<CastAttrs, cast_cpu>()
-                          .with_cpu_layouts<CastAttrs, cast_cpu_layouts>();
+                          .with_cpu_layouts<CastAttrs, cast_cpu_layouts>()
+                          .with_cuda<CastAttrs, cast_cuda>()
+                          .with_cuda_layouts<CastAttrs, cast_cuda_layouts>();
 
 }  // namespace g2face

@@ -3,6 +3,7 @@
 #include "g2face/graph/op.hpp"
 #include "g2face/ops/slice.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 #include "ops/loops.hpp"
 
 namespace g2face {
@@ -59,6 +60,8 @@ Value concat(std::span<const Value> values, int axis) {
 
 const OpDef concat_op = define_op<ConcatAttrs, infer, grad, reference>("concat")
                             .with_cpu<ConcatAttrs, concat_cpu>()
-                            .with_cpu_layouts<ConcatAttrs, concat_cpu_layouts>();
+                            .with_cpu_layouts<ConcatAttrs, concat_cpu_layouts>()
+                            .with_cuda<ConcatAttrs, concat_cuda>()
+                            .with_cuda_layouts<ConcatAttrs, concat_cuda_layouts>();
 
 }  // namespace g2face

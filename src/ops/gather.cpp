@@ -4,6 +4,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 #include "ops/loops.hpp"
 #include "ops/text.hpp"
 
@@ -69,9 +70,13 @@ Value gather_grad(Value dy, const GatherAttrs& attrs) { return dy.graph->add(gat
 
 const OpDef gather_op = define_op<GatherAttrs, infer, grad, reference>("gather")
                             .with_cpu<GatherAttrs, gather_cpu>()
-                            .with_cpu_layouts<GatherAttrs, gather_cpu_layouts>();
+                            .with_cpu_layouts<GatherAttrs, gather_cpu_layouts>()
+                            .with_cuda<GatherAttrs, gather_cuda>()
+                            .with_cuda_layouts<GatherAttrs, gather_cuda_layouts>();
 const OpDef gather_grad_op = define_op<GatherAttrs, infer_grad, grad_grad, reference_grad>("gather_grad")
                                  .with_cpu<GatherAttrs, gather_grad_cpu>()
-                                 .with_cpu_layouts<GatherAttrs, gather_cpu_layouts>();
+                                 .with_cpu_layouts<GatherAttrs, gather_cpu_layouts>()
+                                 .with_cuda<GatherAttrs, gather_grad_cuda>()
+                                 .with_cuda_layouts<GatherAttrs, gather_grad_cuda_layouts>();
 
 }  // namespace g2face

@@ -5,6 +5,7 @@
 #include "g2face/graph/op.hpp"
 #include "g2face/ops/slice.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 #include "ops/loops.hpp"
 #include "ops/text.hpp"
 
@@ -48,6 +49,8 @@ Value pad(Value x, std::vector<std::int64_t> before, std::vector<std::int64_t> a
 
 const OpDef pad_op = define_op<PadAttrs, infer, grad, reference>("pad")
                          .with_cpu<PadAttrs, pad_cpu>()
-                         .with_cpu_layouts<PadAttrs, pad_cpu_layouts>();
+                         .with_cpu_layouts<PadAttrs, pad_cpu_layouts>()
+                         .with_cuda<PadAttrs, pad_cuda>()
+                         .with_cuda_layouts<PadAttrs, pad_cuda_layouts>();
 
 }  // namespace g2face

@@ -8,6 +8,7 @@
 #include "g2face/ops/reshape.hpp"
 #include "g2face/ops/unary.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 #include "ops/loops.hpp"
 #include "ops/text.hpp"
 
@@ -82,6 +83,8 @@ Value sum_to(Value x, const Shape& shape) {
 
 const OpDef reduce_op = define_op<ReduceAttrs, infer, grad, reference>("reduce")
                             .with_cpu<ReduceAttrs, reduce_cpu>()
-                            .with_cpu_layouts<ReduceAttrs, reduce_cpu_layouts>();
+                            .with_cpu_layouts<ReduceAttrs, reduce_cpu_layouts>()
+                            .with_cuda<ReduceAttrs, reduce_cuda>()
+                            .with_cuda_layouts<ReduceAttrs, reduce_cuda_layouts>();
 
 }  // namespace g2face

@@ -2,6 +2,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "g2face/ops/reduce.hpp"
+#include "kernels/cuda/kernels.hpp"
 #include "ops/loops.hpp"
 
 namespace g2face {
@@ -37,6 +38,6 @@ void reference(const NoAttrs&, const ReferenceArgs& args) {
 
 Value select(Value c, Value a, Value b) { return c.graph->add(select_op, {c, a, b}, NoAttrs{}); }
 
-const OpDef select_op = define_op<NoAttrs, infer, grad, reference>("select");
+const OpDef select_op = define_op<NoAttrs, infer, grad, reference>("select").with_cuda<NoAttrs, select_cuda>();
 
 }  // namespace g2face

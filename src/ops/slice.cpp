@@ -3,6 +3,7 @@
 #include "g2face/graph/op.hpp"
 #include "g2face/ops/pad.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 #include "ops/loops.hpp"
 #include "ops/text.hpp"
 
@@ -59,6 +60,8 @@ Value slice_axis(Value x, int axis, std::int64_t begin, std::int64_t size) {
 
 const OpDef slice_op = define_op<SliceAttrs, infer, grad, reference>("slice")
                            .with_cpu<SliceAttrs, slice_cpu>()
-                           .with_cpu_layouts<SliceAttrs, slice_cpu_layouts>();
+                           .with_cpu_layouts<SliceAttrs, slice_cpu_layouts>()
+                           .with_cuda<SliceAttrs, slice_cuda>()
+                           .with_cuda_layouts<SliceAttrs, slice_cuda_layouts>();
 
 }  // namespace g2face

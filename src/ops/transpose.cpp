@@ -2,6 +2,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 #include "ops/loops.hpp"
 #include "ops/text.hpp"
 
@@ -50,7 +51,8 @@ Value transpose(Value x, std::vector<int> order) {
   return x.graph->add(transpose_op, {x}, TransposeAttrs{std::move(order)});
 }
 
-const OpDef transpose_op =
-    define_op<TransposeAttrs, infer, grad, reference>("transpose").with_cpu<TransposeAttrs, transpose_cpu>();
+const OpDef transpose_op = define_op<TransposeAttrs, infer, grad, reference>("transpose")
+                               .with_cpu<TransposeAttrs, transpose_cpu>()
+                               .with_cuda<TransposeAttrs, transpose_cuda>();
 
 }  // namespace g2face

@@ -5,6 +5,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "g2face/ops/binary.hpp"
+#include "kernels/cuda/kernels.hpp"
 #include "ops/functions.hpp"
 #include "ops/text.hpp"
 
@@ -150,6 +151,6 @@ Value clamp(Value x, double low, double high) { return unary(x, {.kind = Unary::
 Value inside(Value x, double low, double high) { return unary(x, {.kind = Unary::inside, .a = low, .b = high}); }
 Value round(Value x) { return unary(x, {.kind = Unary::round}); }
 
-const OpDef unary_op = define_op<UnaryAttrs, infer, grad, reference>("unary");
+const OpDef unary_op = define_op<UnaryAttrs, infer, grad, reference>("unary").with_cuda<UnaryAttrs, unary_cuda>();
 
 }  // namespace g2face
