@@ -1,10 +1,8 @@
 // Sums in a fixed order, which depends on the shape alone. Axes that are walked without a jump are joined first; then
-// * rows: where the last axis in memory is summed, a block (a warp, if there is little to sum) makes one sum: its
-// threads
-//   read neighbouring vectors of 16 bytes, and their sums are added by block_sum;
-// * columns: where the last axis is kept (or there is next to nothing to sum), 32 neighbouring threads make the sums of
-// 32
-//   vectors side by side, eight of them each, which shared memory brings together.
+// - rows: where the last axis in memory is summed, a block (a warp, if there is little to sum) makes one sum. Its
+//   threads read neighbouring vectors of 16 bytes; block_sum adds up what they have.
+// - columns: where the last axis is kept, or next to nothing is summed, a block makes the sums of 32 neighbouring
+//   vectors, with eight threads for each, whose sums are added up in shared memory.
 // If that makes too few blocks to fill a GPU, each sum is cut into parts, which lie in the workspace until a second
 // launch, in columns, adds them up. Every element is read once, and next to nothing is written.
 
@@ -216,7 +214,7 @@ Step make_step(const cuda::IndexSpace& space, bool rows) {
 
 Step zeros_step(std::size_t bytes) {
   Step step;
-  step.kernel = "reduce nothing";
+  step.kernel = "reduce zeros";
   step.run = [bytes](const Buffers& b, Stream& stream) {
     cuda::check_call(cudaMemsetAsync(b.out[0], 0, bytes, cuda::stream_of(stream)), "cudaMemsetAsync");
   };
