@@ -45,6 +45,13 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t sh
             Args... args) {
   static_assert(sizeof...(Parameters) == sizeof...(Args), "as many arguments as the kernel has parameters");
   std::tuple<Parameters...> converted(static_cast<Parameters>(args)...);
+  // More than this a kernel gets on each device only when asked for.
+  constexpr std::size_t shared_bytes_unasked = 48 << 10;
+  if (shared_bytes > shared_bytes_unasked) {
+    check_call(cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                    static_cast<int>(shared_bytes)),
+               "cudaFuncSetAttribute");
+  }
 #ifdef __CUDACC__
   std::apply(
       [&](Parameters&... parameters) {
@@ -55,8 +62,8 @@ void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t sh
       },
       converted);
 #else
-  cuda_on_host::queue(stream,
-                      [=] { cuda_on_host::run(grid, block, shared_bytes, [&] { std::apply(kernel, converted); }); });
+  cuda_on_host::launch(stream, reinterpret_cast<const void*>(kernel), grid, block, shared_bytes,
+                       [=] { std::apply(kernel, converted); });
 #endif
 }
 

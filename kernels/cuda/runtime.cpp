@@ -8,6 +8,13 @@ void check_call(cudaError_t error, const char* call) {
   check<DeviceError>(error == cudaSuccess, call, ": ", cudaGetErrorString(error));
 }
 
+int multiprocessors() {
+  int device = 0, count = 0;
+  check_call(cudaGetDevice(&device), "cudaGetDevice");
+  check_call(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
+  return count;
+}
+
 // CUDA 13 gave both calls another list of arguments.
 void set_capture_dependencies(cudaStream_t stream, std::vector<cudaGraphNode_t>& nodes) {
 #if CUDART_VERSION >= 13000

@@ -9,6 +9,9 @@ namespace g2face::cuda {
 /// Throws DeviceError with the call and CUDA's words for the error, unless there is none.
 void check_call(cudaError_t error, const char* call);
 
+/// Of the current device.
+int multiprocessors();
+
 /// What the next work on a stream that is being captured waits for: nodes of the graph.
 void set_capture_dependencies(cudaStream_t stream, std::vector<cudaGraphNode_t>& nodes);
 std::vector<cudaGraphNode_t> capture_dependencies(cudaStream_t stream);

@@ -3,11 +3,14 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <cstddef>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
+#include "g2face/error.hpp"
 #include "kernels/launch.cuh"
+#include "kernels/mma.cuh"
 
 namespace {
 
@@ -158,18 +161,137 @@ TEST_CASE("arguments are converted to the kernel's parameter types") {
   CHECK(out == static_cast<double>(0.1f) + 2);
 }
 
+void votes(std::uint32_t* out) {
+  const bool odd = threadIdx.x % 2 != 0;
+  const std::uint32_t ballot = __ballot_sync(0xffffffffu, odd);
+  const int any = __any_sync(0xffffffffu, threadIdx.x == 40), all = __all_sync(0xffffffffu, threadIdx.x < 32);
+  const int count = __syncthreads_count(odd), some = __syncthreads_or(threadIdx.x == 63);
+  const int every = __syncthreads_and(threadIdx.x != 63);
+  const std::uint32_t before = __shfl_up_sync(0xffffffffu, threadIdx.x, 1);
+  std::uint32_t* mine = out + threadIdx.x * 3;
+  mine[0] = ballot;
+  mine[1] = static_cast<std::uint32_t>(any * 1000000 + all * 100000 + some * 10000 + every * 1000 + count);
+  mine[2] = before;
+}
+
+TEST_CASE("votes of a warp and of a block") {
+  std::vector<std::uint32_t> out(64 * 3);
+  for (const std::uint64_t seed : {0u, 1u, 2u}) {
+    cuda_on_host::seed(seed);
+    launch(votes, 1, 64, 0, nullptr, out.data());
+    for (std::uint32_t t = 0; t < 64; ++t) {
+      CHECK(out[t * 3] == 0xaaaaaaaau);
+      CHECK(out[t * 3 + 1] == (t < 32 ? 110032 : 1010032));
+      CHECK(out[t * 3 + 2] == (t % 32 == 0 ? t : t - 1));
+    }
+  }
+  cuda_on_host::seed(0);
+}
+
+enum class Mistake { none, no_wait, no_barrier, too_early };
+
+// Each thread reads what its neighbour copied, and brings the next four bytes to the same place.
+void copy_twice(const float* in, float* out, Mistake mistake) {
+  float* scratch = shared_memory<float>();
+  const unsigned t = threadIdx.x, n = blockDim.x;
+  for (unsigned round = 0; round < 2; ++round) {
+    g2face::cuda::cp_async_4(scratch + t, in + round * n + t);
+    g2face::cuda::cp_async_commit();
+    if (mistake != Mistake::no_wait) g2face::cuda::cp_async_wait<0>();
+    if (mistake != Mistake::no_barrier) __syncthreads();
+    out[round * n + t] = scratch[(t + 1) % n];
+    if (mistake != Mistake::too_early) __syncthreads();
+  }
+}
+
+TEST_CASE("asynchronous copies without wait or barrier show") {
+  std::vector<float> in(64), want(64), out(64);
+  for (std::size_t i = 0; i < 64; ++i) {
+    in[i] = static_cast<float>(i);
+    want[i] = static_cast<float>(i / 32 * 32 + (i + 1) % 32);
+  }
+  for (const Mistake mistake : {Mistake::none, Mistake::no_wait, Mistake::no_barrier, Mistake::too_early}) {
+    CAPTURE(static_cast<int>(mistake));
+    bool wrong = false;
+    for (const std::uint64_t seed : {0u, 1u, 2u}) {
+      cuda_on_host::seed(seed);
+      launch(copy_twice, 1, 32, 32 * sizeof(float), nullptr, in.data(), out.data(), mistake);
+      wrong = wrong || out != want;
+    }
+    CHECK(wrong == (mistake != Mistake::none));
+  }
+  cuda_on_host::seed(0);
+}
+
+void load_matrix(int offset) {
+  std::uint32_t r[2];
+  g2face::cuda::ldmatrix_x2(r, shared_memory<std::byte>() + offset + 16 * threadIdx.x);
+}
+void copy_beyond(const float* in, int offset) { g2face::cuda::cp_async_4(shared_memory<std::byte>() + offset, in); }
+void multiply_unrounded(float v) {
+  const std::uint32_t a[4] = {}, b[2] = {__float_as_uint(v), 0};
+  float d[4] = {};
+  g2face::cuda::mma_sync<g2face::cuda::tf32>(d, a, b);
+}
+
+TEST_CASE("addresses and operands that the instructions do not take are errors") {
+  const float in[2] = {};
+  CHECK_NOTHROW(launch(load_matrix, 1, 32, 16 * 16, nullptr, 0));
+  CHECK(contains(message_of([] { launch(load_matrix, 1, 32, 16 * 17, nullptr, 8); }), "16 does not divide"));
+  CHECK(contains(message_of([] { launch(load_matrix, 1, 32, 16 * 16, nullptr, 16); }),
+                 "thread 15 gives an address outside the block's dynamic shared memory"));
+  CHECK(contains(message_of([&] { launch(copy_beyond, 1, 1, 8, nullptr, in, 8); }), "outside"));
+  CHECK(contains(message_of([&] { launch(copy_beyond, 1, 1, 8, nullptr, in, 2); }), "4 does not divide"));
+  CHECK_NOTHROW(launch(multiply_unrounded, 1, 32, 0, nullptr, 1.5f));
+  CHECK(contains(message_of([] { launch(multiply_unrounded, 1, 32, 0, nullptr, 0.1f); }), "to_tf32 did not round"));
+}
+
+void nothing() {}
+
 TEST_CASE("launches that no GPU takes are refused") {
   int out = 0;
   CHECK(contains(message_of([&] { launch(indices, 1, 1025, 0, nullptr, &out); }), "a block has 1 to 1024 threads"));
   CHECK(contains(message_of([&] { launch(indices, 0, 32, 0, nullptr, &out); }), "a grid has at least one block"));
+  CHECK(contains(message_of([] { launch(nothing, dim3(1, 65536), 32, 0, nullptr); }), "at most 65535"));
+  CHECK(contains(message_of([] { launch(nothing, 1, dim3(1, 1, 65), 0, nullptr); }), "a block has"));
 }
 
-TEST_CASE("device memory is freed once, by its address") {
-  void* p = nullptr;
+TEST_CASE("more than 48 KiB of dynamic shared memory have to be asked for, and 227 KiB are the most") {
+  const auto* const kernel = reinterpret_cast<const void*>(&nothing);
+  const auto start = [&](std::size_t bytes) {
+    return message_of([&] { cuda_on_host::launch(nullptr, kernel, 1, 32, bytes, nothing); });
+  };
+  CHECK(start(48 << 10).empty());
+  CHECK(contains(start((48 << 10) + 1), "the kernel may have 49152 (cudaFuncAttributeMaxDynamicSharedMemorySize)"));
+  CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, 64 << 10) == cudaSuccess);
+  CHECK(start(64 << 10).empty());
+  CHECK(contains(start(65 << 10), "the kernel may have 65536"));
+  CHECK(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, (227 << 10) + 1) ==
+        cudaErrorInvalidValue);
+  CHECK_NOTHROW(launch(nothing, 1, 32, 227 << 10, nullptr));  // launch() asks
+  CHECK_THROWS_AS(launch(nothing, 1, 32, (227 << 10) + 1, nullptr), g2face::DeviceError);
+}
+
+TEST_CASE("device memory is freed once, by its address, and is not the host's") {
+  void *p = nullptr, *empty = nullptr;
   REQUIRE(cudaMalloc(&p, 16) == cudaSuccess);
+  CHECK(cudaMalloc(&empty, 0) == cudaSuccess);
+  float host[4] = {1, 2, 3, 4}, back[4] = {};
+  CHECK(cudaMemcpy(back, p, 16, cudaMemcpyDeviceToHost) == cudaSuccess);
+  for (const float v : back) CHECK(std::isnan(v));
+  CHECK(cudaMemcpy(p, host, 16, cudaMemcpyHostToDevice) == cudaSuccess);
+  CHECK(cudaMemcpy(back, p, 16, cudaMemcpyDeviceToHost) == cudaSuccess);
+  CHECK(back[3] == 4);
+  CHECK(cudaMemcpy(back, host, 16, cudaMemcpyDeviceToHost) == cudaErrorInvalidValue);
+  CHECK(cudaMemcpy(p, host, 17, cudaMemcpyHostToDevice) == cudaErrorInvalidValue);
+  CHECK(cudaMemcpy(p, p, 16, cudaMemcpyHostToDevice) == cudaErrorInvalidValue);
+  CHECK(cudaMemsetAsync(host, 0, 16, nullptr) == cudaErrorInvalidValue);
   CHECK(cudaFree(static_cast<char*>(p) + 1) == cudaErrorInvalidValue);
   CHECK(cudaFree(p) == cudaSuccess);
+  CHECK(cudaFree(p) == cudaErrorInvalidValue);
   CHECK(cudaFree(nullptr) == cudaSuccess);
+  CHECK(cudaMallocHost(&p, 16) == cudaSuccess);
+  CHECK(cudaFreeHost(p) == cudaSuccess);
 }
 
 }  // namespace

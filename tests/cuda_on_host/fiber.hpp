@@ -23,16 +23,28 @@ class Fiber {
   void stop();
 
  private:
+  /// A place to come back to on another stack.
+  struct Point {
+#ifdef __x86_64__
+    void* saved[5];
+#else
+    ucontext_t saved;
+#endif
+  };
+
   static void enter(unsigned high, unsigned low);
+  static void jump(Point& from, Point& to);
+  void first_jump();
   void body();
 
   std::size_t stack_bytes_;
   std::unique_ptr<std::byte[]> stack_;
   const std::function<void()>* function_ = nullptr;
-  ucontext_t own_{}, caller_{};
+  bool on_stack_ = false;  // body() runs there, and waits for the next function or in the middle of one
+  bool done_ = true;
+  Point own_{}, caller_{};
   const void* caller_stack_ = nullptr;
   std::size_t caller_stack_bytes_ = 0;
-  bool done_ = false;
   std::exception_ptr thrown_;
 };
 

@@ -1,96 +1,231 @@
-// Streams do their work at once, unless they are being captured.
-#include <cuda_runtime.h>
+// Streams do their work at once, unless they are being captured. What was captured runs in some order that its
+// dependencies allow, another one for each seed.
+#include "streams.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <thread>
 #include <utility>
 #include <vector>
 
-struct CudaOnHostNode {
-  std::function<void()> work;
-  std::vector<CudaOnHostNode*> after;
-};
+#include "machine.hpp"
+#include "memory.hpp"
+
 struct CudaOnHostGraph {
-  std::vector<std::unique_ptr<CudaOnHostNode>> nodes;  // each after those that it waits for
+  struct Node {
+    std::function<void()> work;
+    std::vector<std::size_t> after;
+  };
+  std::vector<Node> nodes;
 };
+
+namespace {
+
+// A graph in the making, and the streams that take part.
+struct Capture {
+  CudaOnHostGraph graph;
+  cudaStream_t origin = nullptr;
+  std::vector<cudaStream_t> streams;
+  cudaStreamCaptureMode mode{};
+  std::thread::id thread = std::this_thread::get_id();
+  bool failed = false;
+  bool set_by_hand = false;  // then nodes need not be joined
+};
+
+}  // namespace
+
 struct CudaOnHostStream {
-  bool capturing = false;
-  CudaOnHostGraph captured;
-  std::vector<CudaOnHostNode*> next_after;  // what the next node waits for
+  std::shared_ptr<Capture> capture;  // null: not being captured
+  std::vector<std::size_t> last;     // what comes next is after these nodes
+  std::vector<cudaGraphNode_t> reported;
 };
 struct CudaOnHostEvent {
+  bool has_time = true;
   std::chrono::steady_clock::time_point at;
+  std::weak_ptr<Capture> capture;  // in which it was recorded last, after `last`
+  std::vector<std::size_t> last;
 };
 
 namespace cuda_on_host {
+namespace {
 
-void queue(cudaStream_t stream, std::function<void()> work) {
-  if (stream == nullptr || !stream->capturing) return work();
-  auto node = std::make_unique<CudaOnHostNode>(CudaOnHostNode{std::move(work), stream->next_after});
-  stream->next_after = {node.get()};
-  stream->captured.nodes.push_back(std::move(node));
+std::vector<std::weak_ptr<Capture>>& captures_of_thread() {
+  thread_local std::vector<std::weak_ptr<Capture>> all;
+  return all;
+}
+
+bool is_capturing(cudaStream_t stream) { return stream != nullptr && stream->capture != nullptr; }
+
+void add_all(std::vector<std::size_t>& nodes, const std::vector<std::size_t>& more) {
+  nodes.insert(nodes.end(), more.begin(), more.end());
+  std::sort(nodes.begin(), nodes.end());
+  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+}
+
+// Whether the origin comes after all that was captured.
+bool is_joined(const Capture& capture) {
+  std::vector<bool> reached(capture.graph.nodes.size(), false);
+  for (const std::size_t n : capture.origin->last) reached[n] = true;
+  for (std::size_t n = reached.size(); n-- > 0;) {
+    if (!reached[n]) return false;
+    for (const std::size_t before : capture.graph.nodes[n].after) reached[before] = true;
+  }
+  return true;
+}
+
+void run_graph(const CudaOnHostGraph& graph) {
+  const OpenDeviceMemory open;  // once for all of it
+  std::vector<std::size_t> waits_for(graph.nodes.size()), ready;
+  std::vector<std::vector<std::size_t>> readers(graph.nodes.size());
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    waits_for[n] = graph.nodes[n].after.size();
+    for (const std::size_t before : graph.nodes[n].after) readers[before].push_back(n);
+    if (waits_for[n] == 0) ready.push_back(n);
+  }
+  while (!ready.empty()) {
+    const auto chosen =
+        ready.begin() + static_cast<std::ptrdiff_t>(machine().choose(static_cast<unsigned>(ready.size())));
+    const std::size_t n = *chosen;
+    ready.erase(chosen);
+    graph.nodes[n].work();
+    for (const std::size_t reader : readers[n]) {
+      if (--waits_for[reader] == 0) ready.push_back(reader);
+    }
+  }
+}
+
+}  // namespace
+
+cudaError_t queue(cudaStream_t stream, std::function<void()> work) {
+  if (!is_capturing(stream)) {
+    work();
+    return cudaSuccess;
+  }
+  if (stream->capture->failed) return cudaErrorStreamCaptureInvalidated;
+  auto& nodes = stream->capture->graph.nodes;
+  nodes.push_back({std::move(work), std::exchange(stream->last, {nodes.size()})});
+  return cudaSuccess;
+}
+
+bool forbidden_while_capturing() {
+  auto& all = captures_of_thread();
+  std::erase_if(all, [](const auto& capture) { return capture.expired(); });
+  bool any = false;
+  for (const auto& weak : all) {
+    const auto capture = weak.lock();
+    if (capture->mode == cudaStreamCaptureModeRelaxed) continue;
+    capture->failed = any = true;
+  }
+  return any;
 }
 
 }  // namespace cuda_on_host
 
-cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
-  return cudaSuccess;
+using cuda_on_host::is_capturing;
+
+cudaError_t cudaDeviceSynchronize() {
+  return cuda_on_host::forbidden_while_capturing() ? cudaErrorStreamCaptureUnsupported : cudaSuccess;
 }
-cudaError_t cudaSetDevice(int device) { return device == 0 ? cudaSuccess : cudaErrorInvalidValue; }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   *stream = new CudaOnHostStream;
   return cudaSuccess;
 }
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int) {
+  return cudaStreamCreateWithFlags(stream, flags);
+}
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  if (stream == nullptr) return cudaErrorInvalidResourceHandle;
+  if (is_capturing(stream)) {
+    stream->capture->failed = true;
+    std::erase(stream->capture->streams, stream);
+    if (stream->capture->origin == stream) {
+      for (const cudaStream_t s : std::exchange(stream->capture->streams, {})) s->capture = nullptr;
+    }
+  }
   delete stream;
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
-  return stream != nullptr && stream->capturing ? cudaErrorInvalidValue : cudaSuccess;
+  if (!is_capturing(stream)) return cudaSuccess;
+  stream->capture->failed = true;
+  return cudaErrorStreamCaptureUnsupported;
 }
 
-cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
-  cuda_on_host::queue(stream, [=] { static_cast<void>(cudaMemcpy(to, from, bytes, kind)); });
-  return cudaSuccess;
-}
-cudaError_t cudaMemsetAsync(void* at, int byte, std::size_t bytes, cudaStream_t stream) {
-  cuda_on_host::queue(stream, [=] { cuda_on_host::fill(at, byte, bytes); });
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  if (stream == nullptr || event == nullptr) return cudaErrorInvalidResourceHandle;
+  const auto capture = event->capture.lock();
+  const bool recording = capture != nullptr && !capture->streams.empty();
+  if (!is_capturing(stream)) {
+    if (!recording) return cudaSuccess;  // its work is done
+    stream->capture = capture;
+    stream->last = event->last;
+    capture->streams.push_back(stream);
+    return cudaSuccess;
+  }
+  if (stream->capture != capture) {
+    stream->capture->failed = true;
+    if (!recording) return cudaErrorStreamCaptureIsolation;
+    capture->failed = true;
+    return cudaErrorStreamCaptureMerge;
+  }
+  cuda_on_host::add_all(stream->last, event->last);
   return cudaSuccess;
 }
 
-cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
-  if (stream == nullptr || stream->capturing) return cudaErrorInvalidValue;
-  stream->capturing = true;
-  stream->next_after.clear();
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
+  if (stream == nullptr) return cudaErrorStreamCaptureUnsupported;
+  if (is_capturing(stream)) return cudaErrorInvalidValue;
+  stream->capture = std::make_shared<Capture>();
+  stream->capture->origin = stream;
+  stream->capture->streams = {stream};
+  stream->capture->mode = mode;
+  stream->last.clear();
+  cuda_on_host::captures_of_thread().push_back(stream->capture);
   return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
-  if (stream == nullptr || !stream->capturing) return cudaErrorInvalidValue;
-  stream->capturing = false;
-  *graph = new CudaOnHostGraph(std::exchange(stream->captured, {}));
+  *graph = nullptr;
+  if (!is_capturing(stream)) return cudaErrorInvalidValue;
+  const auto capture = stream->capture;
+  if (capture->origin != stream || capture->thread != std::this_thread::get_id()) {
+    capture->failed = true;
+    return cudaErrorStreamCaptureUnmatched;
+  }
+  const bool joined = capture->set_by_hand || cuda_on_host::is_joined(*capture);
+  for (const cudaStream_t s : std::exchange(capture->streams, {})) s->capture = nullptr;
+  if (capture->failed) return cudaErrorStreamCaptureInvalidated;
+  if (!joined) return cudaErrorStreamCaptureUnjoined;
+  *graph = new CudaOnHostGraph(std::move(capture->graph));
   return cudaSuccess;
 }
+
 cudaError_t cudaStreamUpdateCaptureDependencies(cudaStream_t stream, cudaGraphNode_t* nodes, const cudaGraphEdgeData*,
                                                 std::size_t count, unsigned flags) {
-  if (!stream->capturing || flags != cudaStreamSetCaptureDependencies) return cudaErrorInvalidValue;
-  stream->next_after.assign(nodes, nodes + count);
+  if (!is_capturing(stream)) return cudaErrorInvalidValue;
+  if (flags != cudaStreamSetCaptureDependencies) return cudaErrorInvalidValue;
+  stream->capture->set_by_hand = true;
+  stream->last.clear();
+  for (std::size_t i = 0; i < count; ++i) stream->last.push_back(reinterpret_cast<std::size_t>(nodes[i]) - 1);
+  cuda_on_host::add_all(stream->last, {});
   return cudaSuccess;
 }
 cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long*,
                                      cudaGraph_t*, const cudaGraphNode_t** nodes, const cudaGraphEdgeData**,
                                      std::size_t* count) {
-  *status = stream->capturing ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
-  *nodes = stream->next_after.data();
-  *count = stream->next_after.size();
+  *status = is_capturing(stream) ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+  if (!is_capturing(stream)) return cudaSuccess;
+  stream->reported.clear();
+  for (const std::size_t n : stream->last) stream->reported.push_back(reinterpret_cast<cudaGraphNode_t>(n + 1));
+  *nodes = stream->reported.data();
+  *count = stream->reported.size();
   return cudaSuccess;
 }
 
-// The graph itself goes on as the executable; what the caller holds and destroys is then empty.
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
-  *executable = new CudaOnHostGraph(std::exchange(*graph, {}));
+  if (graph == nullptr) return cudaErrorInvalidValue;
+  *executable = new CudaOnHostGraph(*graph);
   return cudaSuccess;
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
@@ -101,31 +236,15 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
   delete executable;
   return cudaSuccess;
 }
-
-// Any order in which each node comes after those that it waits for: a dependency that was forgotten shows.
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
-  std::vector<const CudaOnHostNode*> open;
-  for (const auto& node : executable->nodes) open.push_back(node.get());
-  std::vector<const CudaOnHostNode*> done;
-  while (!open.empty()) {
-    std::vector<std::size_t> ready;
-    for (std::size_t i = 0; i < open.size() && ready.size() < 8; ++i) {
-      const auto& after = open[i]->after;
-      const bool waits = std::any_of(after.begin(), after.end(), [&](const CudaOnHostNode* n) {
-        return std::find(done.begin(), done.end(), n) == done.end();
-      });
-      if (!waits) ready.push_back(i);
-    }
-    const std::size_t chosen = ready[cuda_on_host::draw(ready.size())];
-    cuda_on_host::queue(stream, open[chosen]->work);
-    done.push_back(open[chosen]);
-    open.erase(open.begin() + static_cast<std::ptrdiff_t>(chosen));
-  }
-  return cudaSuccess;
+  if (executable == nullptr) return cudaErrorInvalidValue;
+  return cuda_on_host::queue(stream, [executable] { cuda_on_host::run_graph(*executable); });
 }
 
-cudaError_t cudaEventCreate(cudaEvent_t* event) {
+cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, 0); }
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   *event = new CudaOnHostEvent;
+  (*event)->has_time = (flags & cudaEventDisableTiming) == 0;
   return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
@@ -133,10 +252,29 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  cuda_on_host::queue(stream, [event] { event->at = std::chrono::steady_clock::now(); });
+  if (event == nullptr) return cudaErrorInvalidResourceHandle;
+  if (is_capturing(stream)) {  // a place in the graph, and no work
+    event->capture = stream->capture;
+    event->last = stream->last;
+    return stream->capture->failed ? cudaErrorStreamCaptureInvalidated : cudaSuccess;
+  }
+  event->capture.reset();
+  event->at = std::chrono::steady_clock::now();
   return cudaSuccess;
 }
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  if (event == nullptr) return cudaErrorInvalidResourceHandle;
+  const auto capture = event->capture.lock();
+  if (capture == nullptr) return cudaSuccess;
+  capture->failed = true;
+  return cudaErrorCapturedEvent;
+}
 cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t begin, cudaEvent_t end) {
+  for (const cudaEvent_t event : {begin, end}) {
+    if (event == nullptr || !event->has_time || event->capture.lock() != nullptr) {
+      return cudaErrorInvalidResourceHandle;
+    }
+  }
   *ms = std::chrono::duration<float, std::milli>(end->at - begin->at).count();
   return cudaSuccess;
 }
