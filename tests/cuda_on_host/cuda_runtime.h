@@ -23,11 +23,9 @@ using cudaStream_t = struct CudaOnHostStream*;
 using cudaEvent_t = struct CudaOnHostEvent*;
 using cudaGraph_t = struct CudaOnHostGraph*;
 using cudaGraphExec_t = struct CudaOnHostGraph*;
-using cudaGraphNode_t = struct CudaOnHostNode*;  // its number among the nodes of the graph, counted from 1
+using cudaGraphNode_t = struct CudaOnHostNode*;
 struct cudaGraphEdgeData;
 #define CUDART_VERSION 13000
-enum cudaStreamCaptureStatus { cudaStreamCaptureStatusNone, cudaStreamCaptureStatusActive };
-constexpr unsigned cudaStreamSetCaptureDependencies = 1;
 enum cudaError_t {
   cudaSuccess = 0,
   cudaErrorInvalidValue = 1,
@@ -47,6 +45,12 @@ enum cudaStreamCaptureMode {
   cudaStreamCaptureModeThreadLocal,
   cudaStreamCaptureModeRelaxed
 };
+enum cudaStreamCaptureStatus {
+  cudaStreamCaptureStatusNone,
+  cudaStreamCaptureStatusActive,
+  cudaStreamCaptureStatusInvalidated
+};
+constexpr unsigned cudaStreamAddCaptureDependencies = 0, cudaStreamSetCaptureDependencies = 1;
 enum cudaMemcpyKind { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
 enum cudaDeviceAttr {

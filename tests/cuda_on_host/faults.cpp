@@ -27,6 +27,10 @@ int main(int argc, char** argv) {
     g2face::cuda::launch(one_too_many, 1, 32, 32 * sizeof(float), nullptr, device);
   } else if (fault == "device_memory") {
     g2face::cuda::launch(beyond_the_result, 1, 33, 0, nullptr, device);
+  } else if (fault == "released_memory") {
+    cudaFree(device);
+    g2face::cuda::launch(beyond_the_result, 1, 32, 0, nullptr, device);
+    return 0;
   } else if (fault == "host_access") {
     std::printf("%f\n", static_cast<double>(device[0]));
   }

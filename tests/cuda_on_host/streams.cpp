@@ -12,12 +12,15 @@
 #include "machine.hpp"
 #include "memory.hpp"
 
+using Nodes = std::vector<CudaOnHostNode*>;
+
+struct CudaOnHostNode {
+  std::size_t index;  // in its graph
+  std::function<void()> work;
+  Nodes after;  // have lower indices
+};
 struct CudaOnHostGraph {
-  struct Node {
-    std::function<void()> work;
-    std::vector<std::size_t> after;
-  };
-  std::vector<Node> nodes;
+  std::vector<std::shared_ptr<CudaOnHostNode>> nodes;  // an executable shares them with its graph
 };
 
 namespace {
@@ -30,21 +33,19 @@ struct Capture {
   cudaStreamCaptureMode mode{};
   std::thread::id thread = std::this_thread::get_id();
   bool failed = false;
-  bool set_by_hand = false;  // then nodes need not be joined
 };
 
 }  // namespace
 
 struct CudaOnHostStream {
   std::shared_ptr<Capture> capture;  // null: not being captured
-  std::vector<std::size_t> last;     // what comes next is after these nodes
-  std::vector<cudaGraphNode_t> reported;
+  Nodes last;                        // what comes next is after these
 };
 struct CudaOnHostEvent {
   bool has_time = true;
   std::chrono::steady_clock::time_point at;
   std::weak_ptr<Capture> capture;  // in which it was recorded last, after `last`
-  std::vector<std::size_t> last;
+  Nodes last;
 };
 
 namespace cuda_on_host {
@@ -57,38 +58,41 @@ std::vector<std::weak_ptr<Capture>>& captures_of_thread() {
 
 bool is_capturing(cudaStream_t stream) { return stream != nullptr && stream->capture != nullptr; }
 
-void add_all(std::vector<std::size_t>& nodes, const std::vector<std::size_t>& more) {
-  nodes.insert(nodes.end(), more.begin(), more.end());
-  std::sort(nodes.begin(), nodes.end());
-  nodes.erase(std::unique(nodes.begin(), nodes.end()), nodes.end());
+void add_all(Nodes& nodes, const Nodes& more) {
+  for (CudaOnHostNode* const n : more) {
+    if (std::find(nodes.begin(), nodes.end(), n) == nodes.end()) nodes.push_back(n);
+  }
 }
 
-// Whether the origin comes after all that was captured.
+// Whether the origin comes after all that the other streams recorded.
 bool is_joined(const Capture& capture) {
-  std::vector<bool> reached(capture.graph.nodes.size(), false);
-  for (const std::size_t n : capture.origin->last) reached[n] = true;
-  for (std::size_t n = reached.size(); n-- > 0;) {
-    if (!reached[n]) return false;
-    for (const std::size_t before : capture.graph.nodes[n].after) reached[before] = true;
+  const auto& nodes = capture.graph.nodes;
+  std::vector<bool> reached(nodes.size(), false);
+  for (const CudaOnHostNode* n : capture.origin->last) reached[n->index] = true;
+  for (std::size_t i = nodes.size(); i-- > 0;) {
+    if (!reached[i]) continue;
+    for (const CudaOnHostNode* before : nodes[i]->after) reached[before->index] = true;
   }
-  return true;
+  return std::all_of(capture.streams.begin(), capture.streams.end(), [&](cudaStream_t stream) {
+    return std::all_of(stream->last.begin(), stream->last.end(), [&](const auto* n) { return reached[n->index]; });
+  });
 }
 
 void run_graph(const CudaOnHostGraph& graph) {
   const OpenDeviceMemory open;  // once for all of it
-  std::vector<std::size_t> waits_for(graph.nodes.size()), ready;
-  std::vector<std::vector<std::size_t>> readers(graph.nodes.size());
-  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
-    waits_for[n] = graph.nodes[n].after.size();
-    for (const std::size_t before : graph.nodes[n].after) readers[before].push_back(n);
+  const std::size_t count = graph.nodes.size();
+  std::vector<std::size_t> waits_for(count), ready;
+  std::vector<std::vector<std::size_t>> readers(count);
+  for (std::size_t n = 0; n < count; ++n) {
+    waits_for[n] = graph.nodes[n]->after.size();
+    for (const CudaOnHostNode* before : graph.nodes[n]->after) readers[before->index].push_back(n);
     if (waits_for[n] == 0) ready.push_back(n);
   }
   while (!ready.empty()) {
-    const auto chosen =
-        ready.begin() + static_cast<std::ptrdiff_t>(machine().choose(static_cast<unsigned>(ready.size())));
-    const std::size_t n = *chosen;
-    ready.erase(chosen);
-    graph.nodes[n].work();
+    const auto place = machine().choose(static_cast<unsigned>(ready.size()));
+    const std::size_t n = ready[place];
+    ready.erase(ready.begin() + place);
+    graph.nodes[n]->work();
     for (const std::size_t reader : readers[n]) {
       if (--waits_for[reader] == 0) ready.push_back(reader);
     }
@@ -104,7 +108,8 @@ cudaError_t queue(cudaStream_t stream, std::function<void()> work) {
   }
   if (stream->capture->failed) return cudaErrorStreamCaptureInvalidated;
   auto& nodes = stream->capture->graph.nodes;
-  nodes.push_back({std::move(work), std::exchange(stream->last, {nodes.size()})});
+  nodes.push_back(std::make_shared<CudaOnHostNode>(CudaOnHostNode{nodes.size(), std::move(work), stream->last}));
+  stream->last = {nodes.back().get()};
   return cudaSuccess;
 }
 
@@ -193,7 +198,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
     capture->failed = true;
     return cudaErrorStreamCaptureUnmatched;
   }
-  const bool joined = capture->set_by_hand || cuda_on_host::is_joined(*capture);
+  const bool joined = cuda_on_host::is_joined(*capture);
   for (const cudaStream_t s : std::exchange(capture->streams, {})) s->capture = nullptr;
   if (capture->failed) return cudaErrorStreamCaptureInvalidated;
   if (!joined) return cudaErrorStreamCaptureUnjoined;
@@ -203,23 +208,21 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
 
 cudaError_t cudaStreamUpdateCaptureDependencies(cudaStream_t stream, cudaGraphNode_t* nodes, const cudaGraphEdgeData*,
                                                 std::size_t count, unsigned flags) {
-  if (!is_capturing(stream)) return cudaErrorInvalidValue;
-  if (flags != cudaStreamSetCaptureDependencies) return cudaErrorInvalidValue;
-  stream->capture->set_by_hand = true;
-  stream->last.clear();
-  for (std::size_t i = 0; i < count; ++i) stream->last.push_back(reinterpret_cast<std::size_t>(nodes[i]) - 1);
-  cuda_on_host::add_all(stream->last, {});
+  if (!is_capturing(stream) || flags > cudaStreamSetCaptureDependencies) return cudaErrorInvalidValue;
+  if (stream->capture->failed) return cudaErrorStreamCaptureInvalidated;
+  if (flags == cudaStreamSetCaptureDependencies) stream->last.clear();
+  cuda_on_host::add_all(stream->last, Nodes(nodes, nodes + count));
   return cudaSuccess;
 }
 cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream, cudaStreamCaptureStatus* status, unsigned long long*,
                                      cudaGraph_t*, const cudaGraphNode_t** nodes, const cudaGraphEdgeData**,
                                      std::size_t* count) {
-  *status = is_capturing(stream) ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
-  if (!is_capturing(stream)) return cudaSuccess;
-  stream->reported.clear();
-  for (const std::size_t n : stream->last) stream->reported.push_back(reinterpret_cast<cudaGraphNode_t>(n + 1));
-  *nodes = stream->reported.data();
-  *count = stream->reported.size();
+  const bool capturing = is_capturing(stream);
+  *status = !capturing                ? cudaStreamCaptureStatusNone
+            : stream->capture->failed ? cudaStreamCaptureStatusInvalidated
+                                      : cudaStreamCaptureStatusActive;
+  *nodes = capturing ? stream->last.data() : nullptr;
+  *count = capturing ? stream->last.size() : 0;
   return cudaSuccess;
 }
 
