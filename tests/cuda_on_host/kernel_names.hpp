@@ -57,6 +57,12 @@ inline int __popc(unsigned bits) { return std::popcount(bits); }
 inline int __clz(int bits) { return std::countl_zero(static_cast<unsigned>(bits)); }
 inline int __ffs(int bits) { return bits == 0 ? 0 : std::countr_zero(static_cast<unsigned>(bits)) + 1; }
 inline float rsqrtf(float v) { return 1 / std::sqrt(v); }
+/// Sine and cosine of pi x. CUDA's are within two units in the last place.
+inline void sincospif(float x, float* sine, float* cosine) {
+  const double angle = 3.14159265358979323846 * static_cast<double>(x);
+  *sine = static_cast<float>(std::sin(angle));
+  *cosine = static_cast<float>(std::cos(angle));
+}
 inline double rsqrt(double v) { return 1 / std::sqrt(v); }
 template <class T>
 requires std::is_arithmetic_v<T>
