@@ -18,6 +18,7 @@
 #include "g2face/ops/slice.hpp"
 #include "g2face/ops/transpose.hpp"
 #include "g2face/ops/unary.hpp"
+#include "g2face/ops/conv2d.hpp"
 #include "g2face/ops/upfirdn2d.hpp"
 
 namespace g2face {
@@ -50,6 +51,9 @@ std::vector<LayoutChoice> slice_cuda_layouts(const SliceAttrs& a, std::span<cons
                                              Precision precision);
 std::optional<Step> transpose_cuda(const TransposeAttrs& a, const Signature& s);
 std::optional<Step> unary_cuda(const UnaryAttrs& a, const Signature& s);
+std::optional<Step> conv2d_cuda(const Conv2dAttrs& a, const Signature& s);
+std::optional<Step> conv2d_input_grad_cuda(const Conv2dAttrs& a, const Signature& s);
+std::optional<Step> conv2d_weight_grad_cuda(const Conv2dAttrs& a, const Signature& s);
 std::optional<Step> upfirdn2d_cuda(const Upfirdn2dAttrs& a, const Signature& s);
 
 }  // namespace g2face

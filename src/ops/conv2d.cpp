@@ -4,6 +4,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 
 namespace g2face {
 namespace {
@@ -189,14 +190,17 @@ Value conv_transpose2d(Value x, Value w, const Conv2dAttrs& attrs) {
 
 const OpDef conv2d_op = define_op<Conv2dAttrs, infer_conv2d, grad_conv2d, reference_conv2d>("conv2d")
                             .with_cpu<Conv2dAttrs, conv2d_cpu>()
-                            .with_cpu_layouts<Conv2dAttrs, conv2d_cpu_layouts>();
+                            .with_cpu_layouts<Conv2dAttrs, conv2d_cpu_layouts>()
+                            .with_cuda<Conv2dAttrs, conv2d_cuda>();
 const OpDef conv2d_input_grad_op =
     define_op<Conv2dAttrs, infer_input_grad, grad_input_grad, reference_input_grad>("conv2d_input_grad")
         .with_cpu<Conv2dAttrs, conv2d_input_grad_cpu>()
-        .with_cpu_layouts<Conv2dAttrs, conv2d_cpu_layouts>();
+        .with_cpu_layouts<Conv2dAttrs, conv2d_cpu_layouts>()
+        .with_cuda<Conv2dAttrs, conv2d_input_grad_cuda>();
 const OpDef conv2d_weight_grad_op =
     define_op<Conv2dAttrs, infer_weight_grad, grad_weight_grad, reference_weight_grad>("conv2d_weight_grad")
         .with_cpu<Conv2dAttrs, conv2d_weight_grad_cpu>()
-        .with_cpu_layouts<Conv2dAttrs, conv2d_weight_grad_cpu_layouts>();
+        .with_cpu_layouts<Conv2dAttrs, conv2d_weight_grad_cpu_layouts>()
+        .with_cuda<Conv2dAttrs, conv2d_weight_grad_cuda>();
 
 }  // namespace g2face
