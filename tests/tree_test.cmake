@@ -64,7 +64,7 @@ foreach(pattern src/ops/*.cpp kernels/cpu/*.cpp kernels/cuda/*.cu tests/ops/*_te
   file(GLOB found ${ROOT}/${pattern})
   foreach(path IN LISTS found)
     cmake_path(GET path STEM name)
-    string(REGEX REPLACE "(_cpu)?_(test|bench|base|avx2|avx512)$" "" name ${name})
+    string(REGEX REPLACE "(_cpu)?_(test|bench|base|avx2|avx512|f32|tf32|bf16|f16)$" "" name ${name})
     if(NOT name IN_LIST rooms AND NOT name STREQUAL "all_ops" AND NOT EXISTS ${ROOT}/${folder}/${name}.hpp
        AND NOT EXISTS ${ROOT}/tests/${name}.hpp)
       cmake_path(RELATIVE_PATH path BASE_DIRECTORY ${ROOT})

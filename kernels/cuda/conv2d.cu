@@ -1,8 +1,12 @@
 // The three ops of convolution. Features of f32 go to the implicit matrix product or to the kernel for few outputs;
 // here stand the plain loops for everything else (groups, f64, row-major memory).
 
+#include <array>
+
 #include "g2face/ops/conv2d.hpp"
 #include "kernels/block.cuh"
+#include "kernels/cuda/few_outputs.hpp"
+#include "kernels/cuda/implicit_gemm.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/step.hpp"
 #include "kernels/launch.cuh"
@@ -119,11 +123,57 @@ Step weight_grad_step(const Extents& e, std::int64_t n) {
   return step;
 }
 
+// The room's forward op and its gradient for x differ by who is read and who is written.
+struct Choices {
+  std::vector<LayoutChoice> all;
+  void add(Layout image, Layout result, double penalty = 0) {
+    all.push_back({{image, Layout::nchw}, {result}, penalty});
+  }
+};
+
+bool is_pointwise(const Conv2dAttrs& a) {
+  constexpr std::array<std::int64_t, 2> one = {1, 1}, none = {0, 0};
+  return a.kernel == one && a.stride == one && a.pad == none && a.groups == 1;
+}
+
+/// Ways to have the image that is read and the one that is written.
+std::vector<LayoutChoice> image_layouts(const Type& image, const Type& result, const Conv2dAttrs& a, bool fits_product,
+                                        Precision precision) {
+  Choices choices;
+  const Layout features = cuda::feature_layout(precision);
+  // One pixel has the same order in nchw and nhwc, and is not worth storing in 16 bits.
+  const auto layout_of = [features](const Shape& s) { return s[2] * s[3] == 1 ? Layout::nchw : features; };
+  const Shape &x = image.shape, &y = result.shape;
+  const std::int64_t taps = a.kernel[0] * a.kernel[1];
+  if (image.dtype == DType::f32 && fits_product) {
+    constexpr std::int64_t shallow =
+        256;  // so few elements are gathered from nchw as fast as they are copied from nhwc
+    const std::int64_t elements = is_narrow(features) ? 8 : 4;
+    if (is_pointwise(a) && y[1] <= cuda::most_few_outputs && x[1] % elements == 0 && x[1] * y[1] <= 4096 &&
+        x[2] * x[3] > 1) {
+      choices.add(features, Layout::nchw);
+    } else {
+      choices.add(layout_of(x), layout_of(y));
+    }
+    if (x[1] * taps <= shallow) choices.add(Layout::nchw, layout_of(y));
+  }
+  // Each product of the plain loops reads its two factors.
+  const double products = static_cast<double>(y.numel()) * static_cast<double>(x[1] / a.groups * taps);
+  choices.add(Layout::nchw, Layout::nchw, 2 * products);
+  return choices.all;
+}
+
 }  // namespace
 
 std::optional<Step> conv2d_cuda(const Conv2dAttrs& a, const Signature& s) {
-  const Shape& y = s.out[0].type.shape;
-  const Extents e = extents_of(a, s.in[0].type.shape, s.in[1].type.shape, y);
+  const Shape &x = s.in[0].type.shape, &w = s.in[1].type.shape, &y = s.out[0].type.shape;
+  if (is_pointwise(a)) {
+    if (auto step = cuda::few_outputs_step("conv2d", s, w[1], 1)) return step;
+  }
+  if (const auto product = cuda::gemm_of_conv2d(a, x, w, y)) {
+    if (auto step = cuda::implicit_gemm_step("conv2d", *product, s)) return step;
+  }
+  const Extents e = extents_of(a, x, w, y);
   if (cuda::is_plain(s, DType::f32)) return plain_step("conv2d cuda", conv2d_kernel<float>, e, y.numel());
   if (cuda::is_plain(s, DType::f64)) return plain_step("conv2d cuda", conv2d_kernel<double>, e, y.numel());
   return std::nullopt;
@@ -131,11 +181,29 @@ std::optional<Step> conv2d_cuda(const Conv2dAttrs& a, const Signature& s) {
 
 std::optional<Step> conv2d_input_grad_cuda(const Conv2dAttrs& a, const Signature& s) {
   constexpr const char* name = "conv2d_input_grad cuda";
-  const Shape& x = s.out[0].type.shape;
-  const Extents e = extents_of(a, x, s.in[1].type.shape, s.in[0].type.shape);
-  if (cuda::is_plain(s, DType::f32)) return plain_step(name, conv2d_input_grad_kernel<float>, e, x.numel());
-  if (cuda::is_plain(s, DType::f64)) return plain_step(name, conv2d_input_grad_kernel<double>, e, x.numel());
+  const Shape &dy = s.in[0].type.shape, &w = s.in[1].type.shape, &dx = s.out[0].type.shape;
+  if (is_pointwise(a)) {
+    if (auto step = cuda::few_outputs_step("conv2d_input_grad", s, 1, w[1])) return step;
+  }
+  if (const auto product = cuda::gemm_of_input_grad(a, dy, w, dx)) {
+    if (auto step = cuda::implicit_gemm_step("conv2d_input_grad", *product, s)) return step;
+  }
+  const Extents e = extents_of(a, dx, w, dy);
+  if (cuda::is_plain(s, DType::f32)) return plain_step(name, conv2d_input_grad_kernel<float>, e, dx.numel());
+  if (cuda::is_plain(s, DType::f64)) return plain_step(name, conv2d_input_grad_kernel<double>, e, dx.numel());
   return std::nullopt;
+}
+
+std::vector<LayoutChoice> conv2d_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in, std::span<const Type> out,
+                                              Precision precision) {
+  const bool fits = cuda::gemm_of_conv2d(a, in[0].shape, in[1].shape, out[0].shape).has_value();
+  return image_layouts(in[0], out[0], a, fits, precision);
+}
+
+std::vector<LayoutChoice> conv2d_input_grad_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in,
+                                                         std::span<const Type> out, Precision precision) {
+  const bool fits = cuda::gemm_of_input_grad(a, in[0].shape, in[1].shape, out[0].shape).has_value();
+  return image_layouts(in[0], out[0], a, fits, precision);
 }
 
 std::optional<Step> conv2d_weight_grad_cuda(const Conv2dAttrs& a, const Signature& s) {

@@ -51,8 +51,15 @@ std::vector<LayoutChoice> slice_cuda_layouts(const SliceAttrs& a, std::span<cons
                                              Precision precision);
 std::optional<Step> transpose_cuda(const TransposeAttrs& a, const Signature& s);
 std::optional<Step> unary_cuda(const UnaryAttrs& a, const Signature& s);
+std::optional<Step> concat_conv2d_cuda(const NoAttrs& a, const Signature& s);
+std::vector<LayoutChoice> concat_conv2d_cuda_layouts(const NoAttrs& a, std::span<const Type> in,
+                                                     std::span<const Type> out, Precision precision);
 std::optional<Step> conv2d_cuda(const Conv2dAttrs& a, const Signature& s);
+std::vector<LayoutChoice> conv2d_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in, std::span<const Type> out,
+                                              Precision precision);
 std::optional<Step> conv2d_input_grad_cuda(const Conv2dAttrs& a, const Signature& s);
+std::vector<LayoutChoice> conv2d_input_grad_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in,
+                                                         std::span<const Type> out, Precision precision);
 std::optional<Step> conv2d_weight_grad_cuda(const Conv2dAttrs& a, const Signature& s);
 std::optional<Step> upfirdn2d_cuda(const Upfirdn2dAttrs& a, const Signature& s);
 

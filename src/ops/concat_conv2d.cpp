@@ -6,6 +6,7 @@
 #include "g2face/ops/concat.hpp"
 #include "g2face/ops/conv2d.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 
 namespace g2face {
 namespace {
@@ -41,6 +42,8 @@ Value concat_conv2d(std::span<const Value> xs, Value w) {
 
 const OpDef concat_conv2d_op = define_fused_op<NoAttrs, infer, formula>("concat_conv2d")
                                    .with_cpu<NoAttrs, concat_conv2d_cpu>()
-                                   .with_cpu_layouts<NoAttrs, concat_conv2d_cpu_layouts>();
+                                   .with_cpu_layouts<NoAttrs, concat_conv2d_cpu_layouts>()
+                                   .with_cuda<NoAttrs, concat_conv2d_cuda>()
+                                   .with_cuda_layouts<NoAttrs, concat_conv2d_cuda_layouts>();
 
 }  // namespace g2face
