@@ -141,16 +141,14 @@ std::vector<LayoutChoice> image_layouts(const Type& image, const Type& result, c
                                         Precision precision) {
   Choices choices;
   const Layout features = cuda::feature_layout(precision);
-  // One pixel has the same order in nchw and nhwc, and is not worth storing in 16 bits.
-  const auto layout_of = [features](const Shape& s) { return s[2] * s[3] == 1 ? Layout::nchw : features; };
+  // One pixel or one channel has the same order in nchw and nhwc, and is not worth storing in 16 bits.
+  const auto layout_of = [features](const Shape& s) { return s[2] * s[3] == 1 || s[1] == 1 ? Layout::nchw : features; };
   const Shape &x = image.shape, &y = result.shape;
   const std::int64_t taps = a.kernel[0] * a.kernel[1];
   if (image.dtype == DType::f32 && fits_product) {
     constexpr std::int64_t shallow =
         256;  // so few elements are gathered from nchw as fast as they are copied from nhwc
-    const std::int64_t elements = is_narrow(features) ? 8 : 4;
-    if (is_pointwise(a) && y[1] <= cuda::most_few_outputs && x[1] % elements == 0 && x[1] * y[1] <= 4096 &&
-        x[2] * x[3] > 1) {
+    if (is_pointwise(a) && x[2] * x[3] > 1 && cuda::few_outputs_suit(x[1], y[1], is_narrow(features))) {
       choices.add(features, Layout::nchw);
     } else {
       choices.add(layout_of(x), layout_of(y));

@@ -75,8 +75,7 @@ template <class T>
 std::optional<Step> make_step(const std::string& op, const Signature& s, std::int64_t w_out, std::int64_t w_channel) {
   const Shape &x = s.in[0].type.shape, &y = s.out[0].type.shape;
   const std::int64_t pixels = x[0] * x[2] * x[3];
-  if (x[1] % (16 / static_cast<std::int64_t>(sizeof(T))) != 0 || y[1] < 1 || y[1] > most_few_outputs ||
-      x[1] * y[1] > 4096 || pixels > std::numeric_limits<int>::max() - pixels_per_block) {
+  if (!few_outputs_suit(x[1], y[1], sizeof(T) == 2) || pixels > std::numeric_limits<int>::max() - pixels_per_block) {
     return std::nullopt;
   }
   constexpr decltype(&few_outputs_kernel<T, 1>) kernels[] = {few_outputs_kernel<T, 1>, few_outputs_kernel<T, 2>,
@@ -96,6 +95,11 @@ std::optional<Step> make_step(const std::string& op, const Signature& s, std::in
 }
 
 }  // namespace
+
+bool few_outputs_suit(std::int64_t channels, std::int64_t outs, bool is_narrow) {
+  constexpr std::int64_t most_weights = 4096;  // in shared memory
+  return channels % (is_narrow ? 8 : 4) == 0 && outs >= 1 && outs <= 4 && channels * outs <= most_weights;
+}
 
 std::optional<Step> few_outputs_step(const std::string& op, const Signature& s, std::int64_t w_out,
                                      std::int64_t w_channel) {

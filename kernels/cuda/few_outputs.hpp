@@ -10,11 +10,11 @@
 
 namespace g2face::cuda {
 
-constexpr std::int64_t most_few_outputs = 4;
+/// Whether there is a kernel for so many channels of x, in 16 or 32 bits, and of y.
+bool few_outputs_suit(std::int64_t channels, std::int64_t outs, bool is_narrow);
 
-/// The step of a signature (x, w) -> y of f32: x nhwc in 32 or 16 bits, y nchw of x's pixels and at most
-/// most_few_outputs channels; w_out and w_channel are the strides of w. Nothing: it is not that, or the channels of x
-/// do not fill 16 bytes.
+/// The step of a signature (x, w) -> y of f32: x nhwc in 32 or 16 bits, y nchw of x's pixels; w_out and w_channel are
+/// the strides of w. Nothing: it is not that, or few_outputs_suit says no.
 std::optional<Step> few_outputs_step(const std::string& op, const Signature& s, std::int64_t w_out,
                                      std::int64_t w_channel);
 

@@ -134,8 +134,7 @@ Layout feature_layout(Precision precision) {
 namespace {
 
 // The element of w that stands at `depth` of the sums of an output channel in a phase, or -1 for what fills up a step.
-__host__ __device__ std::int64_t element_of_w(const GemmConv& c, const GemmPhase& p, std::int64_t out,
-                                              std::int64_t depth) {
+__device__ std::int64_t element_of_w(const GemmConv& c, const GemmPhase& p, std::int64_t out, std::int64_t depth) {
   const int taps = p.kernel_h * p.kernel_w;
   std::int64_t first_channel = 0;
   for (int s = 0; s < c.sources; ++s) {
@@ -185,17 +184,28 @@ auto rounded_on_host(float v) {
   }
 }
 
+// The same for all phases on the host, without a division for each element.
 template <class Math>
 void pack_on_host(const GemmConv& conv, const float* w, typename StorageOf<Math>::type* packed) {
-  constexpr int step = elements_of_step<typename StorageOf<Math>::type>;
+  constexpr std::int64_t step = elements_of_step<typename StorageOf<Math>::type>;
   for (int i = 0; i < conv.phases; ++i) {
     const GemmPhase& p = conv.phase[i];
-    auto* to = packed + p.weights;
     for (int out = 0; out < conv.outs; ++out) {
-      for (std::int64_t depth = 0; depth < static_cast<std::int64_t>(p.steps) * step; ++depth) {
-        const std::int64_t from = element_of_w(conv, p, out, depth);
-        *to++ = rounded_on_host<Math>(from < 0 ? 0.f : w[from]);
+      auto* to = packed + p.weights + out * p.steps * step;
+      auto* const end = to + p.steps * step;
+      const float* source = w + out * conv.w_out;
+      for (int s = 0; s < conv.sources; source += conv.channels[s++] * conv.w_channel) {
+        for (int u = 0; u < p.kernel_h; ++u) {
+          for (int v = 0; v < p.kernel_w; ++v) {
+            const float* tap =
+                source + (p.first_tap_h + u * conv.tap_step_h) * conv.w_width + p.first_tap_w + v * conv.tap_step_w;
+            for (int c = 0; c < conv.padded[s]; ++c) {
+              *to++ = rounded_on_host<Math>(c < conv.channels[s] ? tap[c * conv.w_channel] : 0.f);
+            }
+          }
+        }
       }
+      std::fill(to, end, rounded_on_host<Math>(0.f));
     }
   }
 }
@@ -218,8 +228,12 @@ __global__ void sum_splits_kernel(const float* partial, Out* y, std::int64_t cou
         sum[0] += *from;
       }
     }
+    if constexpr (width == 4 && sizeof(Out) == 2) {
+      *reinterpret_cast<uint2*>(y + i) = make_uint2(pack<Out>(sum[0], sum[1]), pack<Out>(sum[2], sum[3]));
+    } else {
 #pragma unroll
-    for (int e = 0; e < width; ++e) y[i + e] = from_f32<Out>(sum[e]);
+      for (int e = 0; e < width; ++e) y[i + e] = from_f32<Out>(sum[e]);
+    }
   }
 }
 
@@ -256,7 +270,7 @@ template <class Math>
 double estimate(const GemmConv& c, const GemmVariant& v, int splits, const Machine& machine) {
   constexpr bool on_tensor_cores = !std::is_same_v<Math, float>;
   constexpr double products = on_tensor_cores ? 1800 * (sizeof(typename StorageOf<Math>::type) == 2 ? 1 : 0.5) : 170;
-  constexpr double bytes = 40, start_and_end = 1500, second_pass = 2500, bytes_of_all = 2500;
+  constexpr double bytes = 48, start_and_end = 1500, second_pass = 2500, bytes_of_all = 2500;
   const double tile = static_cast<double>(v.rows) * v.columns;
   const double step = std::max(tile * elements_of_step<typename StorageOf<Math>::type> / products,
                                static_cast<double>(v.rows + v.columns) * step_bytes / bytes);

@@ -176,11 +176,11 @@ class GatheredPixels {
     for (int piece = first_piece(); piece < pieces; piece += threads / rows) {
       const int k = step_ * elements_of_step<Storage> + piece * elements;
       int c = k % conv_.channels[0], u = k / conv_.channels[0] / kernel_w_, v = k / conv_.channels[0] % kernel_w_;
-      float values[elements];
+      float values[elements] = {};
 #pragma unroll
       for (int e = 0; e < elements; ++e) {
-        const bool inside = u < kernel_h_ &&
-                            static_cast<unsigned>(row_of_x_ + u) < static_cast<unsigned>(conv_.height) &&
+        if (u >= kernel_h_) continue;  // behind the last tap
+        const bool inside = static_cast<unsigned>(row_of_x_ + u) < static_cast<unsigned>(conv_.height) &&
                             static_cast<unsigned>(column_of_x_ + v) < static_cast<unsigned>(conv_.width);
         values[e] = inside ? to_f32(pixel_[u * conv_.x_row + v * conv_.x_column + c * conv_.x_channel]) : 0.f;
         if (++c == conv_.channels[0]) {
