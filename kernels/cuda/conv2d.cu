@@ -146,8 +146,7 @@ std::vector<LayoutChoice> image_layouts(const Type& image, const Type& result, c
   const Shape &x = image.shape, &y = result.shape;
   const std::int64_t taps = a.kernel[0] * a.kernel[1];
   if (image.dtype == DType::f32 && fits_product) {
-    constexpr std::int64_t shallow =
-        256;  // so few elements are gathered from nchw as fast as they are copied from nhwc
+    constexpr std::int64_t shallow = 256;  // sums so short gather from nchw as fast as they copy from nhwc
     if (is_pointwise(a) && x[2] * x[3] > 1 && cuda::few_outputs_suit(x[1], y[1], is_narrow(features))) {
       choices.add(features, Layout::nchw);
     } else {

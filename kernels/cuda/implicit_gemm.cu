@@ -134,14 +134,12 @@ Layout feature_layout(Precision precision) {
 namespace {
 
 // The element of w that stands at `depth` of the sums of an output channel in a phase, or -1 for what fills up a step.
-__device__ std::int64_t element_of_w(const GemmConv& c, const GemmPhase& p, std::int64_t out, std::int64_t depth) {
-  const int taps = p.kernel_h * p.kernel_w;
-  std::int64_t first_channel = 0;
+__device__ std::int64_t element_of_w(const GemmConv& c, const GemmPhase& p, int out, int depth) {
+  int first_channel = 0;
   for (int s = 0; s < c.sources; ++s) {
-    const std::int64_t length = static_cast<std::int64_t>(taps) * c.padded[s];
+    const int length = p.kernel_h * p.kernel_w * c.padded[s];
     if (depth < length) {
-      const auto tap = static_cast<int>(depth / c.padded[s]);
-      const std::int64_t channel = depth % c.padded[s];
+      const int tap = depth / c.padded[s], channel = depth % c.padded[s];
       if (channel >= c.channels[s]) return -1;
       const int u = p.first_tap_h + tap / p.kernel_w * c.tap_step_h,
                 v = p.first_tap_w + tap % p.kernel_w * c.tap_step_w;
@@ -153,20 +151,23 @@ __device__ std::int64_t element_of_w(const GemmConv& c, const GemmPhase& p, std:
   return -1;
 }
 
-// One thread for each element of the packed weights of a phase.
+// Packs the weights of a phase: blocks count output channels along y, and along x what their sums go over.
 template <class Math>
 __global__ void pack_weights_kernel(const float* w, typename StorageOf<Math>::type* packed, const GemmConv conv,
                                     int phase_index) {
   using Storage = typename StorageOf<Math>::type;
   const GemmPhase phase = conv.phase[phase_index];
-  const std::int64_t depth = static_cast<std::int64_t>(phase.steps) * elements_of_step<Storage>;
-  for (std::int64_t i = thread_index(); i < conv.outs * depth; i += thread_count()) {
-    const std::int64_t from = element_of_w(conv, phase, i / depth, i % depth);
+  const int length = phase.steps * elements_of_step<Storage>;
+  const int depth = static_cast<int>(thread_index());
+  if (depth >= length) return;
+  for (int out = static_cast<int>(blockIdx.y); out < conv.outs; out += static_cast<int>(gridDim.y)) {
+    const std::int64_t from = element_of_w(conv, phase, out, depth);
     const float v = from < 0 ? 0.f : w[from];
+    Storage& to = packed[phase.weights + static_cast<std::int64_t>(out) * length + depth];
     if constexpr (std::is_same_v<Math, tf32>) {
-      packed[phase.weights + i] = __uint_as_float(to_tf32(v));
+      to = __uint_as_float(to_tf32(v));
     } else {
-      packed[phase.weights + i] = from_f32<Storage>(v);
+      to = from_f32<Storage>(v);
     }
   }
 }
@@ -360,10 +361,11 @@ template <class Math>
 void pack_weights(const GemmConv& conv, const float* w, void* to, cudaStream_t stream) {
   using Storage = typename StorageOf<Math>::type;
   for (int i = 0; i < conv.phases; ++i) {
-    const std::int64_t n = static_cast<std::int64_t>(conv.outs) * conv.phase[i].steps * elements_of_step<Storage>;
-    if (n == 0) continue;
-    launch(pack_weights_kernel<Math>, blocks_for(n), threads_per_block, 0, stream, w, static_cast<Storage*>(to), conv,
-           i);
+    const unsigned length = static_cast<unsigned>(conv.phase[i].steps * elements_of_step<Storage>);
+    if (length == 0 || conv.outs == 0) continue;
+    const dim3 grid((length + threads_per_block - 1) / threads_per_block,
+                    static_cast<unsigned>(std::min(conv.outs, 65535)));
+    launch(pack_weights_kernel<Math>, grid, threads_per_block, 0, stream, w, static_cast<Storage*>(to), conv, i);
   }
 }
 
