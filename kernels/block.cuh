@@ -16,6 +16,24 @@ __device__ T warp_sum(T value) {
   return value;
 }
 
+/// The sums of n values over the 32 lanes of a warp, n a power of two. Lane l gets those from value l * n / 32 on, n /
+/// 32 of them but at least one, at the front of v. All lanes must call it. Far fewer shuffles than n sums one by one.
+template <int n, unsigned offset = warp_size / 2, class T>
+__device__ void warp_sums(T* v) {
+  if constexpr (n > 1) {
+    // Each of two lanes goes on with one half of the values, and gives the other half away.
+    const bool upper = (threadIdx.x & offset) != 0;
+#pragma unroll
+    for (int i = 0; i < n / 2; ++i) {
+      const T kept = upper ? v[i + n / 2] : v[i], given = upper ? v[i] : v[i + n / 2];
+      v[i] = kept + __shfl_xor_sync(0xffffffffu, given, static_cast<int>(offset));
+    }
+  } else {
+    v[0] += __shfl_xor_sync(0xffffffffu, v[0], static_cast<int>(offset));
+  }
+  if constexpr (offset > 1) warp_sums<(n > 1 ? n / 2 : 1), offset / 2>(v);
+}
+
 /// The sum over a block of one dimension, in every thread. All threads must call it; their number is a multiple of 32.
 /// `scratch` is shared memory for one T for each warp; it may be used again at once.
 template <class T>

@@ -19,6 +19,10 @@
 #include "g2face/ops/transpose.hpp"
 #include "g2face/ops/unary.hpp"
 #include "g2face/ops/conv2d.hpp"
+#include "g2face/ops/bits.hpp"
+#include "g2face/ops/matmul.hpp"
+#include "g2face/ops/pool2d.hpp"
+#include "g2face/ops/random.hpp"
 #include "g2face/ops/upfirdn2d.hpp"
 
 namespace g2face {
@@ -61,6 +65,15 @@ std::optional<Step> conv2d_input_grad_cuda(const Conv2dAttrs& a, const Signature
 std::vector<LayoutChoice> conv2d_input_grad_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in,
                                                          std::span<const Type> out, Precision precision);
 std::optional<Step> conv2d_weight_grad_cuda(const Conv2dAttrs& a, const Signature& s);
+std::optional<Step> bits_to_float_cuda(const BitsAttrs& a, const Signature& s);
+std::optional<Step> float_to_bits_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> matmul_cuda(const MatmulAttrs& a, const Signature& s);
+std::optional<Step> max_pool2d_cuda(const Pool2dAttrs& a, const Signature& s);
+std::vector<LayoutChoice> max_pool2d_cuda_layouts(const Pool2dAttrs& a, std::span<const Type> in,
+                                                  std::span<const Type> out, Precision precision);
+std::optional<Step> max_pool2d_grad_cuda(const Pool2dAttrs& a, const Signature& s);
+std::optional<Step> max_pool2d_pick_cuda(const Pool2dAttrs& a, const Signature& s);
+std::optional<Step> random_cuda(const RandomAttrs& a, const Signature& s);
 std::optional<Step> upfirdn2d_cuda(const Upfirdn2dAttrs& a, const Signature& s);
 
 }  // namespace g2face

@@ -6,6 +6,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 #include "ops/text.hpp"
 
 namespace g2face {
@@ -62,9 +63,11 @@ std::string BitsAttrs::str() const { return "limit " + exact(limit); }
 Value float_to_bits(Value x) { return x.graph->add(float_to_bits_op, {x}, NoAttrs{}); }
 Value bits_to_float(Value x, const BitsAttrs& attrs) { return x.graph->add(bits_to_float_op, {x}, attrs); }
 
-const OpDef float_to_bits_op =
-    define_op<NoAttrs, infer_bits, nullptr, bits_reference>("float_to_bits").with_cpu<NoAttrs, float_to_bits_cpu>();
+const OpDef float_to_bits_op = define_op<NoAttrs, infer_bits, nullptr, bits_reference>("float_to_bits")
+                                   .with_cpu<NoAttrs, float_to_bits_cpu>()
+                                   .with_cuda<NoAttrs, float_to_bits_cuda>();
 const OpDef bits_to_float_op = define_op<BitsAttrs, infer_float, nullptr, float_reference>("bits_to_float")
-                                   .with_cpu<BitsAttrs, bits_to_float_cpu>();
+                                   .with_cpu<BitsAttrs, bits_to_float_cpu>()
+                                   .with_cuda<BitsAttrs, bits_to_float_cuda>();
 
 }  // namespace g2face

@@ -4,6 +4,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 
 namespace g2face {
 namespace {
@@ -64,6 +65,8 @@ std::string MatmulAttrs::str() const {
 
 Value matmul(Value a, Value b, const MatmulAttrs& attrs) { return a.graph->add(matmul_op, {a, b}, attrs); }
 
-const OpDef matmul_op = define_op<MatmulAttrs, infer, grad, reference>("matmul").with_cpu<MatmulAttrs, matmul_cpu>();
+const OpDef matmul_op = define_op<MatmulAttrs, infer, grad, reference>("matmul")
+                            .with_cpu<MatmulAttrs, matmul_cpu>()
+                            .with_cuda<MatmulAttrs, matmul_cuda>();
 
 }  // namespace g2face

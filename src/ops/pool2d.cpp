@@ -4,6 +4,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 
 namespace g2face {
 namespace {
@@ -108,12 +109,16 @@ Value max_pool2d_pick(Value x, Value g, const Pool2dAttrs& attrs) {
 
 const OpDef max_pool2d_op = define_op<Pool2dAttrs, infer_max, grad_max, reference_max>("max_pool2d")
                                 .with_cpu<Pool2dAttrs, max_pool2d_cpu>()
-                                .with_cpu_layouts<Pool2dAttrs, max_pool2d_cpu_layouts>();
+                                .with_cpu_layouts<Pool2dAttrs, max_pool2d_cpu_layouts>()
+                                .with_cuda<Pool2dAttrs, max_pool2d_cuda>()
+                                .with_cuda_layouts<Pool2dAttrs, max_pool2d_cuda_layouts>();
 const OpDef max_pool2d_grad_op = define_op<Pool2dAttrs, infer_grad, grad_grad, reference_grad>("max_pool2d_grad")
                                      .with_cpu<Pool2dAttrs, max_pool2d_grad_cpu>()
-                                     .with_cpu_layouts<Pool2dAttrs, max_pool2d_cpu_layouts>();
+                                     .with_cpu_layouts<Pool2dAttrs, max_pool2d_cpu_layouts>()
+                                     .with_cuda<Pool2dAttrs, max_pool2d_grad_cuda>();
 const OpDef max_pool2d_pick_op = define_op<Pool2dAttrs, infer_pick, grad_pick, reference_pick>("max_pool2d_pick")
                                      .with_cpu<Pool2dAttrs, max_pool2d_pick_cpu>()
-                                     .with_cpu_layouts<Pool2dAttrs, max_pool2d_cpu_layouts>();
+                                     .with_cpu_layouts<Pool2dAttrs, max_pool2d_cpu_layouts>()
+                                     .with_cuda<Pool2dAttrs, max_pool2d_pick_cuda>();
 
 }  // namespace g2face

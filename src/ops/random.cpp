@@ -6,6 +6,7 @@
 #include "g2face/fill.hpp"
 #include "g2face/graph/op.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 
 namespace g2face {
 namespace {
@@ -74,6 +75,8 @@ std::string RandomAttrs::str() const { return g2face::str(shape, " stream ", str
 
 Value random_normal(Value seed, const RandomAttrs& attrs) { return seed.graph->add(random_op, {seed}, attrs); }
 
-const OpDef random_op = define_op<RandomAttrs, infer, nullptr, reference>("random").with_cpu<RandomAttrs, random_cpu>();
+const OpDef random_op = define_op<RandomAttrs, infer, nullptr, reference>("random")
+                            .with_cpu<RandomAttrs, random_cpu>()
+                            .with_cuda<RandomAttrs, random_cuda>();
 
 }  // namespace g2face

@@ -30,7 +30,8 @@ struct RandomAttrs {
 
 /// Standard normal numbers.
 ///   seed [1] -> y of attrs.shape; elements 4k..4k+3 are random_normal_block(seed, attrs.stream, k)
-/// R1: seed is i64 of shape [1].  Result f32. No gradient. A run throws Error unless 0 <= seed < 2^53.
+/// R1: seed is i64 of shape [1].  Result f32. No gradient. A run throws Error unless 0 <= seed < 2^53; on CUDA, where a
+/// kernel cannot, the numbers are NaN then.
 /// The integers are the same on every device; the normals to within a few units in the last place.
 Value random_normal(Value seed, const RandomAttrs& attrs);
 
