@@ -28,6 +28,15 @@ file(GLOB G2FACE_CUDA_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/kernels/cu
 target_sources(g2face PRIVATE ${G2FACE_CUDA_KERNELS} ${G2FACE_CUDA_SOURCES})
 target_compile_definitions(g2face PRIVATE G2FACE_WITH_CUDA)
 
+if(G2FACE_CUDA)
+  list(TRANSFORM CMAKE_CUDA_ARCHITECTURES REPLACE "^([0-9]+[a-z]*).*$" "sm_\\1" OUTPUT_VARIABLE G2FACE_CUDA_ARCHITECTURES)
+  list(JOIN G2FACE_CUDA_ARCHITECTURES ", " G2FACE_CUDA_ARCHITECTURES)
+else()
+  set(G2FACE_CUDA_ARCHITECTURES "the host, emulated")
+endif()
+set_source_files_properties(kernels/cuda/backend.cpp PROPERTIES COMPILE_DEFINITIONS
+                                                                "G2FACE_CUDA_ARCHITECTURES=\"${G2FACE_CUDA_ARCHITECTURES}\"")
+
 add_library(g2face_cuda INTERFACE)
 target_include_directories(g2face_cuda INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(g2face_cuda INTERFACE g2face)

@@ -83,4 +83,8 @@ Backend& backend_of(const Device& device) {
   return host;
 }
 
+#ifndef G2FACE_WITH_CUDA
+CudaReport cuda_report() { return {}; }
+#endif
+
 }  // namespace g2face

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "g2face/device.hpp"
@@ -43,6 +44,19 @@ class Backend {
 
 /// Throws DeviceError for a device that this build or machine lacks, saying which and why.
 Backend& backend_of(const Device& device);
+
+/// What there is of CUDA, for people.
+struct CudaReport {
+  bool in_build = false;
+  std::string architectures;    // that kernels were compiled for
+  std::string runtime, driver;  // versions: "12.4"; no driver: "none"
+  struct Gpu {
+    std::string name, architecture;  // "NVIDIA H100 80GB HBM3", "sm_90"
+    double gib = 0;                  // of memory
+  };
+  std::vector<Gpu> gpus;
+};
+CudaReport cuda_report();
 
 #ifdef G2FACE_WITH_CUDA
 Backend& cuda_backend(int index);

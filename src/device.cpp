@@ -52,9 +52,20 @@ std::string Device::str() const {
 
 std::ostream& operator<<(std::ostream& out, const Device& device) { return out << device.str(); }
 
-std::string_view name_of(Precision precision) {
-  constexpr std::array<std::string_view, 5> names{"strict", "fast", "bf16", "tf32", "f16"};
-  return names.at(static_cast<std::size_t>(precision));
+namespace {
+constexpr std::array<std::string_view, 5> precision_names{"strict", "fast", "bf16", "tf32", "f16"};
+}
+
+std::string_view name_of(Precision precision) { return precision_names.at(static_cast<std::size_t>(precision)); }
+
+Precision parse_precision(std::string_view name) {
+  const auto* const found = std::find(precision_names.begin(), precision_names.end(), name);
+  check<Error>(found != precision_names.end(), "precision '", name, "': expected strict, fast, bf16, tf32 or f16");
+  return static_cast<Precision>(found - precision_names.begin());
+}
+
+bool offers(const Device& device, Precision precision) {
+  return device.kind == Device::Kind::cuda || (precision != Precision::tf32 && precision != Precision::f16);
 }
 
 }  // namespace g2face

@@ -1,6 +1,6 @@
 // g2face's side of bench/peer_torch.py: loads a model, then runs a job each time a line comes in on standard input and
 // answers with the seconds it took.
-//   g2face_peer MODEL.safetensors [--precision f32|strict|bf16] [--threads N]
+//   g2face_peer MODEL.safetensors [--device D] [--precision f32|strict|bf16|tf32|f16] [--threads N]
 // Lines: "anonymize", "recover", "save FILE" (the last result as raw f32), "plan" (timed plans on standard error).
 
 #include <chrono>
@@ -14,13 +14,13 @@
 using namespace g2face;
 
 int main(int argc, char** argv) try {
-  check<Error>(argc >= 2, "usage: g2face_peer MODEL.safetensors [--precision f32|strict|bf16] [--threads N]");
+  check<Error>(argc >= 2, "usage: g2face_peer MODEL.safetensors [--device D] [--precision P] [--threads N]");
   AnonymizerOptions options;
   for (int i = 2; i + 1 < argc; i += 2) {
     const std::string name = argv[i], value = argv[i + 1];
     if (name == "--threads") options.threads = std::stoi(value);
-    if (name == "--precision" && value == "strict") options.precision = Precision::strict;
-    if (name == "--precision" && value == "bf16") options.precision = Precision::bf16;
+    if (name == "--device") options.device = Device::parse(value);
+    if (name == "--precision") options.precision = value == "f32" ? Precision::fast : parse_precision(value);
   }
   Anonymizer anonymizer(argv[1], options);
   const Tensor face = make_image("peer/image", 1);

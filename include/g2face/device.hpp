@@ -47,5 +47,9 @@ enum class Determinism : std::uint8_t { run_to_run, none };
 enum class Precision : std::uint8_t { strict, fast, bf16, tf32, f16 };
 /// "strict", "fast", "bf16", "tf32" or "f16".
 std::string_view name_of(Precision precision);
+/// The precision of that name. Throws Error for any other text.
+Precision parse_precision(std::string_view name);
+/// Whether plans for the device can be made in that precision: tf32 and f16 are CUDA's alone.
+bool offers(const Device& device, Precision precision);
 
 }  // namespace g2face

@@ -151,6 +151,26 @@ int cuda_device_count() {
   return 0;
 }
 
+CudaReport cuda_report() {
+  const auto text = [](int version) { return version == 0 ? "none" : str(version / 1000, ".", version % 1000 / 10); };
+  CudaReport report;
+  report.in_build = true;
+  report.architectures = G2FACE_CUDA_ARCHITECTURES;
+  int runtime = 0, driver = 0;
+  check_call(cudaRuntimeGetVersion(&runtime), "cudaRuntimeGetVersion");
+  check_call(cudaDriverGetVersion(&driver), "cudaDriverGetVersion");
+  report.runtime = text(runtime);
+  report.driver = text(driver);
+  const int count = cuda_device_count();
+  for (int i = 0; i < count; ++i) {
+    cudaDeviceProp gpu{};
+    check_call(cudaGetDeviceProperties(&gpu, i), "cudaGetDeviceProperties");
+    report.gpus.push_back(
+        {gpu.name, str("sm_", gpu.major, gpu.minor), static_cast<double>(gpu.totalGlobalMem) / (1 << 30)});
+  }
+  return report;
+}
+
 Backend& cuda_backend(int index) {
   static std::mutex mutex;
   static std::map<int, std::unique_ptr<CudaBackend>> all;

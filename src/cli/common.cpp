@@ -8,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "backend.hpp"
 #include "g2face/image.hpp"
 #include "io/atomic_file.hpp"
 #include "io/input_file.hpp"
@@ -20,30 +21,47 @@ void add_common_options(CLI::App& command, CommonOptions& o) {
   command.add_option("--device", o.device, "auto, cpu, cuda[:N] or reference (slow, exact)")
       ->envname("G2FACE_DEVICE")
       ->capture_default_str();
-  command.add_option("--precision", o.precision, "f32, strict (f32 by plain algorithms only) or bf16")
+  command
+      .add_option("--precision", o.precision,
+                  "auto (f32, on CUDA tf32), f32, strict (f32 by plain algorithms only), bf16; on CUDA also tf32, f16")
       ->capture_default_str();
   command.add_option("--threads", o.threads, "CPU threads; 0 = all")->check(CLI::Range(0, 1024));
-  command.add_flag("--deterministic", o.deterministic, "same bits on every run (always so on this device)");
+  command.add_flag("--deterministic", o.deterministic, "same bits on every run (always so)");
   command.add_flag("--json", o.json, "results on standard output as JSON, one object for each input");
   command.add_flag("--print-plan", o.print_plan, "show what ran, with times, on standard error");
   add_log_options(command);
 }
 
+namespace {
+
+/// Users say f32 where plans say fast.
+Precision precision_on(const Device& device, const std::string& text) {
+  if (text == "auto") return device.kind == Device::Kind::cuda ? Precision::tf32 : Precision::fast;
+  if (text == "f32") return Precision::fast;
+  for (const Precision p : {Precision::strict, Precision::bf16, Precision::tf32, Precision::f16}) {
+    if (text == name_of(p) && offers(device, p)) return p;
+  }
+  throw UsageError(str("--precision ", text, ": ", device, " offers f32, strict",
+                       offers(device, Precision::tf32) ? ", bf16, tf32 and f16" : " and bf16"));
+}
+
+std::string reason_for(const Device& device, const std::string& asked) {
+  if (asked != "auto") return "as asked for";
+  const CudaReport cuda = cuda_report();
+  if (device.kind == Device::Kind::cuda) return cuda.gpus.at(static_cast<std::size_t>(device.index)).name;
+  return cuda.in_build ? "no GPU can be used here: see 'g2face doctor'" : "this build has no CUDA";
+}
+
+}  // namespace
+
 AnonymizerOptions resolve(const CommonOptions& o) {
   AnonymizerOptions result;
   result.device = Device::parse(o.device);
-  if (o.precision == "f32") {
-    result.precision = Precision::fast;
-  } else if (o.precision == "strict") {
-    result.precision = Precision::strict;
-  } else if (o.precision == "bf16") {
-    result.precision = Precision::bf16;
-  } else {
-    throw UsageError(str("--precision ", o.precision, ": ", result.device, " offers f32, strict and bf16"));
-  }
+  result.precision = precision_on(result.device, o.precision);
   result.threads = o.threads;
-  say(LogLevel::info,
-      str("device ", result.device, o.device == "auto" ? " (the only one that this build has)" : " (as asked for)"));
+  const bool f32 = result.precision == Precision::fast;
+  say(LogLevel::info, str("device ", result.device, " (", reason_for(result.device, o.device), "), precision ",
+                          f32 ? "f32" : name_of(result.precision)));
   return result;
 }
 

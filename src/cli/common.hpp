@@ -28,7 +28,7 @@ struct UsageError : Error {
 
 struct CommonOptions {
   std::string device = "auto";
-  std::string precision = "f32";
+  std::string precision = "auto";
   int threads = 0;
   bool deterministic = false;
   bool json = false;

@@ -11,8 +11,10 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <sstream>
 #include <thread>
 
+#include "backend.hpp"
 #include "cli/common.hpp"
 #include "g2face/fill.hpp"
 #include "g2face/models/networks.hpp"
@@ -147,6 +149,20 @@ std::string default_model(std::string& problem) {
   }
 }
 
+/// "runtime 12.4, driver 12.8, kernels for sm_90; cuda:0 NVIDIA H100 80GB HBM3, sm_90, 79.2 GiB"
+std::string described(const CudaReport& cuda) {
+  if (!cuda.in_build) return "none in this build";
+  std::ostringstream text;
+  text << std::setprecision(3) << "runtime " << cuda.runtime << ", driver " << cuda.driver << ", kernels for "
+       << cuda.architectures;
+  for (std::size_t i = 0; i < cuda.gpus.size(); ++i) {
+    const CudaReport::Gpu& gpu = cuda.gpus[i];
+    text << "; " << Device::cuda(static_cast<int>(i)) << " " << gpu.name << ", " << gpu.architecture << ", " << gpu.gib
+         << " GiB";
+  }
+  return text.str();
+}
+
 int run(bool json) {
   const auto start = std::chrono::steady_clock::now();
   const Cpu processor = cpu();
@@ -154,7 +170,8 @@ int run(bool json) {
   const double memory = available_gib(), error = error_of_ops();
   const bool ok = error < 1e-5 && network_repeats();
   const double gmacs = speed();
-  const bool has_gpu = std::filesystem::exists("/proc/driver/nvidia/version");
+  const CudaReport cuda = cuda_report();
+  const bool has_driver = std::filesystem::exists("/proc/driver/nvidia/version");
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
 
   std::vector<std::string> missing;
@@ -165,7 +182,19 @@ int run(bool json) {
     missing.emplace_back("AVX2: kernels run their plain forms, many times slower; use another CPU");
   if (memory < wanted_gib)
     missing.push_back(str("memory: the 256 px model wants ", wanted_gib, " GiB: close something"));
-  if (has_gpu) missing.emplace_back("CUDA: there is an NVIDIA driver, but this version computes on the CPU alone");
+  if (has_driver && !cuda.in_build)
+    missing.emplace_back(
+        "CUDA: there is an NVIDIA driver, but this build computes on the CPU alone: build with "
+        "-DG2FACE_CUDA=ON");
+  if (cuda.in_build && cuda.gpus.empty())
+    missing.push_back(str("CUDA: no GPU can be used: install NVIDIA's driver for CUDA ", cuda.runtime, " or later"));
+
+  std::string devices = "cpu, reference";
+  std::vector<std::string> gpus;
+  for (const CudaReport::Gpu& gpu : cuda.gpus) {
+    devices += str(", ", Device::cuda(static_cast<int>(gpus.size())));
+    gpus.push_back(gpu.name);
+  }
 
   if (json) {
     io::JsonObject libraries;
@@ -179,8 +208,11 @@ int run(bool json) {
                      .set("features", processor.features)
                      .set("cores", cores)
                      .set("available_gib", memory)
-                     .set("nvidia_driver", has_gpu)
-                     .set("cuda", false)
+                     .set("nvidia_driver", has_driver)
+                     .set("cuda", cuda.in_build)
+                     .set("cuda_runtime", cuda.runtime)
+                     .set("cuda_driver", cuda.driver)
+                     .set("gpus", gpus)
                      .set("model", model)
                      .set("self_test_error", error)
                      .set("self_test_passed", ok)
@@ -192,11 +224,11 @@ int run(bool json) {
     std::cout << std::setprecision(3) << "g2face     " << version() << " (" << revision() << ", " << compiler()
               << ")\nlibraries ";
     for (const auto& [name, number] : io::library_versions()) std::cout << " " << name << " " << number << ";";
-    std::cout << "\ndevices    cpu, reference; chosen: " << Device::best() << "\ncpu        " << processor.model << ", "
-              << cores << " cores, " << processor.features << "\nmemory     " << memory << " GiB available\ncuda       "
-              << "none in this build; NVIDIA driver: " << (has_gpu ? "yes" : "no") << "\nmodel      " << model
-              << "\nself-test  " << (ok ? "passed" : "FAILED") << ", relative error " << error << ", " << gmacs
-              << " billion multiply-adds a second, took " << took.count() << " s\n";
+    std::cout << "\ndevices    " << devices << "; chosen: " << Device::best() << "\ncpu        " << processor.model
+              << ", " << cores << " cores, " << processor.features << "\nmemory     " << memory
+              << " GiB available\ncuda       " << described(cuda) << "; NVIDIA driver: " << (has_driver ? "yes" : "no")
+              << "\nmodel      " << model << "\nself-test  " << (ok ? "passed" : "FAILED") << ", relative error "
+              << error << ", " << gmacs << " billion multiply-adds a second, took " << took.count() << " s\n";
     for (const std::string& line : missing) std::cout << "missing    " << line << "\n";
   }
   check<DeviceError>(ok, "doctor: the self-test failed, relative error ", error, ": report this with the lines above");

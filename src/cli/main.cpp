@@ -6,6 +6,7 @@
 #include <csignal>
 #include <iostream>
 
+#include "backend.hpp"
 #include "cli/common.hpp"
 #include "g2face/version.hpp"
 #include "io/atomic_file.hpp"
@@ -27,8 +28,11 @@ void require_written_results() {
 
 std::string version_text() {
   using namespace g2face;
+  const CudaReport cuda = cuda_report();
   return str("g2face    ", version(), "\nrevision  ", revision(), " (", compiler(), ")\noneDNN    ", onednn_version(),
-             "\nCUDA      none in this build\nkernels   ", instruction_sets());
+             "\nCUDA      ",
+             cuda.in_build ? str("runtime ", cuda.runtime, ", driver ", cuda.driver) : "none in this build",
+             "\nkernels   ", instruction_sets(), cuda.in_build ? str("; CUDA: ", cuda.architectures) : "");
 }
 
 }  // namespace

@@ -44,11 +44,11 @@ inline Outcome run_shell(const std::string& command) {
   return result;
 }
 
-/// The program without the environment's settings; `settings` are its own: "G2FACE_LOG=debug". One thread: these models
-/// are too small for more.
+/// The program without the environment's settings, on the CPU; `settings` are its own: "G2FACE_LOG=debug". One thread:
+/// these models are too small for more.
 inline std::string program(const std::string& arguments, const std::string& settings = "") {
-  return "env -u G2FACE_MODEL -u G2FACE_DEVICE -u G2FACE_LOG OMP_NUM_THREADS=1 " + settings + " '" G2FACE_PROGRAM "' " +
-         arguments;
+  return "env -u G2FACE_MODEL -u G2FACE_LOG G2FACE_DEVICE=cpu OMP_NUM_THREADS=1 " + settings +
+         " '" G2FACE_PROGRAM "' " + arguments;
 }
 inline Outcome run_program(const std::string& arguments, const std::string& settings = "") {
   return run_shell(program(arguments, settings));

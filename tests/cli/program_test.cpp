@@ -193,8 +193,12 @@ TEST_CASE("usage errors have exit code 2 and say what to do") {
   CHECK(r.says("--payload paper"));
   CHECK(run_program(str("anonymize --aligned --no-recovery", common)).code == 0);
   CHECK(run_program(str("anonymize --aligned --payload paper --identity seed:x", common)).code == 2);
-  CHECK(run_program(str("anonymize --aligned --payload paper --precision tf32", common)).code == 2);
-  CHECK(run_program(str("anonymize --aligned --payload paper --device cuda", common)).code == 6);
+  for (const char* precision : {"tf32", "f16", "exact"}) {
+    r = run_program(str("anonymize --aligned --payload paper --precision ", precision, common));
+    CHECK(r.code == 2);
+    CHECK(r.says(str("--precision ", precision, ": cpu offers f32, strict and bf16")));
+  }
+  CHECK(run_program(str("anonymize --aligned --payload paper --device cuda:99", common)).code == 6);
   CHECK(run_program(str("anonymize --aligned --payload paper ", p.in("face.png"), " -o ", p.in("o.png")))
             .says("--model"));
   CHECK(run_program("").code == 2);

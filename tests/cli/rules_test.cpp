@@ -225,6 +225,20 @@ TEST_CASE("identities: reproducible from --seed, different for each picture; per
   CHECK(run_program(p.anonymize("face.png", "out.png", "--seed -1")).code == 2);
 }
 
+TEST_CASE("the device that was chosen, and why") {
+  const Place p;
+  const std::string command = p.anonymize("face.png", "a.png");
+  CHECK(run_program(command).says("g2face: device cpu (as asked for), precision f32"));
+  CHECK(run_program(command + "--precision bf16").says("g2face: device cpu (as asked for), precision bf16"));
+  const Outcome r = run_program(command + "--device auto");
+  CHECK(r.code == 0);
+  if (Device::best() == Device::cuda()) {
+    CHECK(r.says("precision tf32"));
+  } else {
+    CHECK((r.says("g2face: device cpu (this build has no CUDA)") || r.says("g2face: device cpu (no GPU can be used")));
+  }
+}
+
 TEST_CASE("doctor says what is missing") {
   const Place p;
   Outcome r = run_program("doctor");

@@ -111,3 +111,13 @@ void launch(cudaStream_t stream, const void* kernel, dim3 grid, dim3 block, std:
             std::function<void()> thread);
 
 }  // namespace cuda_on_host
+
+// What the stand-in says of itself (devices.cpp).
+struct cudaDeviceProp {
+  char name[256];
+  std::size_t totalGlobalMem;
+  int major, minor;
+};
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
+cudaError_t cudaRuntimeGetVersion(int* version);
+cudaError_t cudaDriverGetVersion(int* version);
