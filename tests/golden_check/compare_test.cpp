@@ -72,6 +72,11 @@ TEST_CASE("limits follow family, kind and arithmetic") {
   CHECK(op_limit(output, f32) == 5e-6);
   CHECK(op_limit(output, reference) == 1e-6);
   CHECK(op_limit(output, rough) == 1e-2);
+  CHECK(op_limit(output, {.device = Device::cuda(), .precision = Precision::tf32}) == 1.25e-3);
+  CHECK(op_limit(output, {.device = Device::cuda(), .precision = Precision::strict}) == op_limit(output, f32));
+  CHECK(network_limits(rough).output == 1e-2);
+  CHECK(network_limits({.device = Device::cuda(), .precision = Precision::bf16}).output == 2e-2);
+  CHECK(network_limits({.device = Device::cuda(), .precision = Precision::f16}).output == 2.5e-3);
   CHECK(op_limit({.family = 'g', .result = Result::gradient}, f32) == 3e-5);
   const OpResult inner{.family = 'h', .result = Result::r1_gradient, .name = "convs.1.conv1.1.bias", .batch = 4};
   CHECK(op_limit(inner, f32) == 2e-3);

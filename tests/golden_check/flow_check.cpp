@@ -253,8 +253,7 @@ class Flow {
   }
   void compare_picture(const std::string& name, const Tensor& got) {
     same(name, got, limits_.grey_levels);
-    findings_.push_back(
-        {name + " (levels)", max_abs_difference(doubles(got), doubles(want(name))), arithmetic_.rough() ? 8.0 : 1.0});
+    findings_.push_back({name + " (levels)", max_abs_difference(doubles(got), doubles(want(name))), limits_.levels});
   }
 
   Parameters recorded_;

@@ -14,8 +14,8 @@ using namespace g2face::golden;
 
 constexpr const char* usage = R"(usage: golden_check PATH... [options]
 PATH is a golden folder (with ops/, nets/, images/ and perhaps manifests/), one of its folders, or a file.
-  --device reference|cpu        where to compute (default cpu)
-  --precision strict|fast|bf16  arithmetic of the cpu (default strict, also called f32)
+  --device reference|cpu|cuda[:N]  where to compute (default cpu)
+  --precision NAME              strict (default, also called f32), fast or bf16; on cuda also tf32 and f16
   --threads N                   threads of a computation (default: all)
   --jobs N                      operator cases at once (default 1)
   --manifests DIR, --images DIR in place of the folders beside the golden files
@@ -41,10 +41,12 @@ int integer(const std::string& option, const std::string& text, int most = 1024)
 }
 
 Precision precision(const std::string& text) {
-  if (text == "strict" || text == "f32") return Precision::strict;
-  if (text == "fast") return Precision::fast;
-  check<UsageError>(text == "bf16", "--precision: '", text, "' is none of strict, fast, bf16");
-  return Precision::bf16;
+  if (text == "f32") return Precision::strict;
+  try {
+    return parse_precision(text);
+  } catch (const Error& e) {
+    throw UsageError(str("--", e.what()));
+  }
 }
 
 struct CommandLine {
@@ -93,6 +95,8 @@ CommandLine parse(const std::vector<std::string>& arguments) {
     }
   }
   check<UsageError>(line.help || !line.paths.empty(), "no PATH was given");
+  check<UsageError>(offers(o.arithmetic.device, o.arithmetic.precision), "--precision ",
+                    name_of(o.arithmetic.precision), ": ", o.arithmetic.device, " offers strict, fast and bf16");
   return line;
 }
 

@@ -35,12 +35,14 @@ double single_precision(const OpResult& r) {
 double op_limit(const OpResult& r, const Arithmetic& arithmetic) {
   const double limit = single_precision(r);
   if (arithmetic.in_double()) return std::min(limit, in_double);
-  if (arithmetic.rough()) return std::max(limit, r.result == Result::output ? 1e-2 : 5e-2);
-  return limit;
+  return std::max(limit, arithmetic.roughness() * (r.result == Result::output ? 1e-2 : 5e-2));
 }
 
 NetworkLimits network_limits(const Arithmetic& arithmetic) {
-  if (arithmetic.rough()) return {.output = 1e-2, .stage = 2e-2, .logit = 2e-2, .grey_levels = 1};
+  if (arithmetic.rough()) {
+    const double unit = 1e-2 * arithmetic.roughness() * (arithmetic.stores_rough() ? 2 : 1);
+    return {.output = unit, .stage = 2 * unit, .logit = 2 * unit, .grey_levels = 1, .levels = unit < 1e-2 ? 2. : 8.};
+  }
   // Winograd convolutions round about four times as much as plain ones; a whole network shows half of that.
   if (arithmetic.precision == Precision::fast) return {.output = 1e-5, .stage = 2e-5};
   return {};
