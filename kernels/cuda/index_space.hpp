@@ -14,7 +14,7 @@
 
 namespace g2face::cuda {
 
-constexpr int max_operands = 4;
+constexpr int max_operands = 16;
 
 /// How far apart neighbours along each axis of [N,C,H,W] (or of any shape, in nchw) lie, in elements.
 std::vector<std::int64_t> steps_of(const TensorDesc& value);

@@ -13,7 +13,9 @@
 #include "g2face/ops/cast.hpp"
 #include "g2face/ops/concat.hpp"
 #include "g2face/ops/gather.hpp"
+#include "g2face/ops/moments.hpp"
 #include "g2face/ops/pad.hpp"
+#include "g2face/ops/pointwise.hpp"
 #include "g2face/ops/reduce.hpp"
 #include "g2face/ops/slice.hpp"
 #include "g2face/ops/transpose.hpp"
@@ -43,12 +45,19 @@ std::vector<LayoutChoice> gather_cuda_layouts(const GatherAttrs& a, std::span<co
 std::optional<Step> gather_grad_cuda(const GatherAttrs& a, const Signature& s);
 std::vector<LayoutChoice> gather_grad_cuda_layouts(const GatherAttrs& a, std::span<const Type> in,
                                                    std::span<const Type> out, Precision precision);
+std::optional<Step> moments_cuda(const MomentsAttrs& a, const Signature& s);
+std::vector<LayoutChoice> moments_cuda_layouts(const MomentsAttrs& a, std::span<const Type> in,
+                                               std::span<const Type> out, Precision precision);
 std::optional<Step> pad_cuda(const PadAttrs& a, const Signature& s);
 std::vector<LayoutChoice> pad_cuda_layouts(const PadAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                            Precision precision);
+std::optional<Step> pointwise_cuda(const PointwiseAttrs& a, const Signature& s);
+std::vector<LayoutChoice> pointwise_cuda_layouts(const PointwiseAttrs& a, std::span<const Type> in,
+                                                 std::span<const Type> out, Precision precision);
 std::optional<Step> reduce_cuda(const ReduceAttrs& a, const Signature& s);
 std::vector<LayoutChoice> reduce_cuda_layouts(const ReduceAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                               Precision precision);
+std::optional<Step> reorder_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> select_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> slice_cuda(const SliceAttrs& a, const Signature& s);
 std::vector<LayoutChoice> slice_cuda_layouts(const SliceAttrs& a, std::span<const Type> in, std::span<const Type> out,
@@ -75,5 +84,7 @@ std::optional<Step> max_pool2d_grad_cuda(const Pool2dAttrs& a, const Signature& 
 std::optional<Step> max_pool2d_pick_cuda(const Pool2dAttrs& a, const Signature& s);
 std::optional<Step> random_cuda(const RandomAttrs& a, const Signature& s);
 std::optional<Step> upfirdn2d_cuda(const Upfirdn2dAttrs& a, const Signature& s);
+std::vector<LayoutChoice> upfirdn2d_cuda_layouts(const Upfirdn2dAttrs& a, std::span<const Type> in,
+                                                 std::span<const Type> out, Precision precision);
 
 }  // namespace g2face

@@ -5,6 +5,7 @@
 #include "g2face/ops/reduce.hpp"
 #include "g2face/ops/unary.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 #include "ops/text.hpp"
 
 namespace g2face {
@@ -41,6 +42,8 @@ Moments moments(Value x, const MomentsAttrs& attrs) {
 
 const OpDef moments_op = define_fused_op<MomentsAttrs, infer, formula>("moments")
                              .with_cpu<MomentsAttrs, moments_cpu>()
-                             .with_cpu_layouts<MomentsAttrs, moments_cpu_layouts>();
+                             .with_cpu_layouts<MomentsAttrs, moments_cpu_layouts>()
+                             .with_cuda<MomentsAttrs, moments_cuda>()
+                             .with_cuda_layouts<MomentsAttrs, moments_cuda_layouts>();
 
 }  // namespace g2face

@@ -2,6 +2,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 #include "ops/functions.hpp"
 #include "ops/loops.hpp"
 #include "ops/text.hpp"
@@ -95,6 +96,8 @@ std::vector<Value> pointwise(std::span<const Value> in, const PointwiseAttrs& at
 
 const OpDef pointwise_op = define_op<PointwiseAttrs, infer, nullptr, reference>("pointwise")
                                .with_cpu<PointwiseAttrs, pointwise_cpu>()
-                               .with_cpu_layouts<PointwiseAttrs, pointwise_cpu_layouts>();
+                               .with_cpu_layouts<PointwiseAttrs, pointwise_cpu_layouts>()
+                               .with_cuda<PointwiseAttrs, pointwise_cuda>()
+                               .with_cuda_layouts<PointwiseAttrs, pointwise_cuda_layouts>();
 
 }  // namespace g2face

@@ -4,6 +4,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cuda/kernels.hpp"
 
 namespace g2face {
 namespace {
@@ -23,6 +24,8 @@ void reference(const NoAttrs&, const ReferenceArgs& args) {
 
 Value reorder(Value x) { return x.graph->add(reorder_op, {x}, NoAttrs{}); }
 
-const OpDef reorder_op = define_op<NoAttrs, infer, grad, reference>("reorder").with_cpu<NoAttrs, reorder_cpu>();
+const OpDef reorder_op = define_op<NoAttrs, infer, grad, reference>("reorder")
+                             .with_cpu<NoAttrs, reorder_cpu>()
+                             .with_cuda<NoAttrs, reorder_cuda>();
 
 }  // namespace g2face

@@ -73,6 +73,7 @@ Value upfirdn2d(Value x, Value f, const Upfirdn2dAttrs& attrs) { return x.graph-
 const OpDef upfirdn2d_op = define_op<Upfirdn2dAttrs, infer, grad, reference>("upfirdn2d")
                                .with_cpu<Upfirdn2dAttrs, upfirdn2d_cpu>()
                                .with_cpu_layouts<Upfirdn2dAttrs, upfirdn2d_cpu_layouts>()
-                               .with_cuda<Upfirdn2dAttrs, upfirdn2d_cuda>();
+                               .with_cuda<Upfirdn2dAttrs, upfirdn2d_cuda>()
+                               .with_cuda_layouts<Upfirdn2dAttrs, upfirdn2d_cuda_layouts>();
 
 }  // namespace g2face

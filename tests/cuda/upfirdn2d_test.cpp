@@ -1,4 +1,4 @@
-#include "cuda/kernel_check.hpp"
+#include "cuda/pass_check.hpp"
 #include "kernels/cuda/kernels.hpp"
 
 namespace g2face::test {
@@ -55,6 +55,42 @@ TEST_CASE("upfirdn2d on CUDA") {
   check_case({1, 1, 6, 5}, {3, 2}, {.up_x = 3, .up_y = 2, .down_x = 2, .down_y = 3, .pad_x0 = -1, .pad_y1 = 4});
   check_case({1, 1, 6, 6}, {1, 5}, {.pad_x0 = 4, .pad_x1 = -2, .pad_y0 = -1, .pad_y1 = -2, .correlate = true});
   check_case({1, 4, 40, 40}, {4, 4}, {.pad_x0 = 1, .pad_x1 = 1, .pad_y0 = 1, .pad_y1 = 1});  // more than one block
+}
+
+Tensor product(std::initializer_list<float> column, std::initializer_list<float> row) {
+  Tensor f({DType::f32, {static_cast<std::int64_t>(column.size()), static_cast<std::int64_t>(row.size())}});
+  float* to = f.mutable_as<float>().data();
+  for (const float c : column) {
+    for (const float r : row) *to++ = c * r;
+  }
+  return f;
+}
+
+TEST_CASE("upfirdn2d on CUDA: features") {
+  const Tensor lopsided = product({1, -3, 2, 0.5f}, {0.25f, 1, 3, -1}), uneven = varied({4, 4}, 4);
+  const Upfirdn2dAttrs shrinking{.pad_x0 = 1, .pad_x1 = 1, .pad_y0 = 1, .pad_y1 = 1},
+      cropping{.pad_x0 = -1, .pad_x1 = 3, .pad_y0 = 4, .pad_y1 = -2, .correlate = true},
+      up{.up_x = 2, .up_y = 2, .pad_x0 = 2, .pad_x1 = 1, .pad_y0 = 2, .pad_y1 = 1},
+      down{.down_x = 2, .down_y = 2, .pad_x0 = 1, .pad_x1 = 1, .pad_y0 = 1, .pad_y1 = 1},
+      mixed{.up_x = 3, .up_y = 2, .down_x = 2, .down_y = 3, .pad_x0 = -1, .pad_y1 = 4};
+  for (const Precision precision : {Precision::strict, Precision::bf16, Precision::f16}) {
+    const auto check_features = [&](const Shape& x, const Tensor& f, const Upfirdn2dAttrs& a, bool known,
+                                    const std::string& name) {
+      Pass pass = features_pass(upfirdn2d_op, a, {varied(x, 3), f}, precision);
+      pass.known = known;
+      check_pass(pass, name);
+    };
+    for (const Shape& x : {Shape{2, 8, 9, 6}, {1, 136, 6, 5}}) {
+      for (const Tensor& f : {lopsided, uneven, Tensor::zeros({DType::f32, {4, 4}})}) {
+        check_features(x, f, shrinking, true, "upfirdn2d cuda:blur");
+        check_features(x, f, cropping, true, "upfirdn2d cuda:blur");
+      }
+      check_features(x, lopsided, cropping, false, "upfirdn2d cuda:lanes");
+      check_features(x, lopsided, up, true, "upfirdn2d cuda:lanes");
+      check_features(x, lopsided, down, true, "upfirdn2d cuda:lanes");
+      check_features(x, varied({3, 2}, 8), mixed, true, "upfirdn2d cuda:lanes");
+    }
+  }
 }
 
 }  // namespace

@@ -1,0 +1,78 @@
+#pragma once
+// f32 values as layouts store them: in 32 bits, or rounded to 16. Kernels compute in f32 whatever T is.
+
+#include <utility>
+
+#include "g2face/graph/op.hpp"
+#include "kernels/narrow.cuh"
+
+namespace g2face::cuda {
+
+namespace unrolled_detail {
+template <class F, int... i>
+__device__ __forceinline__ void call(std::integer_sequence<int, i...>, const F& f) {
+  (f(i), ...);
+}
+}  // namespace unrolled_detail
+
+/// f(0), f(1), ... f(n - 1) without a loop, so that arrays that f indexes stay in registers whatever the optimiser
+/// thinks of the size of f.
+template <int n, class F>
+__device__ __forceinline__ void unrolled(const F& f) {
+  unrolled_detail::call(std::make_integer_sequence<int, n>(), f);
+}
+
+/// Eight neighbours, the unit of kernels for nhwc: 32 aligned bytes of float, 16 of bf16 and f16.
+constexpr int lanes = 8;
+
+template <class T>
+__device__ void load_lanes(const T* from, float* v) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    const float4 a = reinterpret_cast<const float4*>(from)[0], b = reinterpret_cast<const float4*>(from)[1];
+    v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w;
+    v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
+  } else {
+    const uint4 packed = *reinterpret_cast<const uint4*>(from);
+    const float2 a = unpack<T>(packed.x), b = unpack<T>(packed.y), c = unpack<T>(packed.z), d = unpack<T>(packed.w);
+    v[0] = a.x, v[1] = a.y, v[2] = b.x, v[3] = b.y;
+    v[4] = c.x, v[5] = c.y, v[6] = d.x, v[7] = d.y;
+  }
+}
+
+template <class T>
+__device__ void store_lanes(T* to, const float* v) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    reinterpret_cast<float4*>(to)[0] = make_float4(v[0], v[1], v[2], v[3]);
+    reinterpret_cast<float4*>(to)[1] = make_float4(v[4], v[5], v[6], v[7]);
+  } else {
+    *reinterpret_cast<uint4*>(to) =
+        make_uint4(pack<T>(v[0], v[1]), pack<T>(v[2], v[3]), pack<T>(v[4], v[5]), pack<T>(v[6], v[7]));
+  }
+}
+
+/// The layout of features at a precision.
+inline Layout feature_layout(Precision precision) {
+  return precision == Precision::bf16  ? Layout::nhwc_bf16
+         : precision == Precision::f16 ? Layout::nhwc_f16
+                                       : Layout::nhwc;
+}
+
+/// Whether a value lies in groups of eight channels when it is stored as features.
+inline bool in_lanes(const Type& type) {
+  return type.dtype == DType::f32 && type.shape.rank() == 4 && type.shape[1] % lanes == 0 && type.shape[1] > 0;
+}
+
+/// f.operator()<T>() with the type in which the layout stores f32 values.
+template <class F>
+auto with_storage(Layout layout, const F& f) {
+  switch (layout) {
+    case Layout::nhwc_bf16:
+      return f.template operator()<bf16>();
+    case Layout::nhwc_f16:
+      return f.template operator()<f16>();
+    default:
+      return f.template operator()<float>();
+  }
+}
+
+}  // namespace g2face::cuda
