@@ -1,5 +1,6 @@
 #include "g2face/anonymizer.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <map>
 
@@ -37,6 +38,7 @@ struct Anonymizer::State {
   ModelConfig config;
   AnonymizerOptions options;
   std::map<std::pair<std::string, std::int64_t>, Job> jobs;  // by name and batch size
+  std::vector<Job*> used;                                    // by the last call
 
   State(Parameters p, const AnonymizerOptions& o) : parameters(std::move(p)), options(o) {
     config = ModelConfig::of(parameters);
@@ -56,6 +58,7 @@ struct Anonymizer::State {
   Job& job(const std::string& name, std::int64_t n, const std::function<void(Job&)>& build) {
     const auto [it, is_new] = jobs.try_emplace({name, n});
     Job& j = it->second;
+    used.push_back(&j);
     if (!is_new) return j;
     try {
       build(j);
@@ -65,6 +68,7 @@ struct Anonymizer::State {
           .device = options.device, .precision = options.precision, .threads = options.threads};
       j.executor = std::make_unique<Executor>(plan(*j.graph, outputs, plan_options), &parameters);
     } catch (...) {
+      used.clear();
       jobs.erase(it);
       throw;
     }
@@ -228,6 +232,7 @@ bool Anonymizer::has_network(std::string_view network) const {
 }
 
 Anonymized Anonymizer::anonymize(const Tensor& face, const AnonymizeOptions& options) {
+  state_->used.clear();
   state_->require_faces(face);
   if (state_->whole()) {
     auto r = state_->anonymize_whole(face, options);
@@ -245,6 +250,7 @@ Anonymized Anonymizer::anonymize(const Tensor& face, const AnonymizeOptions& opt
 }
 
 Recovered Anonymizer::recover(const Tensor& image, const RecoverOptions& options) {
+  state_->used.clear();
   state_->require_faces(image);
   if (state_->whole()) {
     auto r = state_->recover_whole(image, options);
@@ -260,17 +266,20 @@ Recovered Anonymizer::recover(const Tensor& image, const RecoverOptions& options
 }
 
 Tensor Anonymizer::read_bits(const Tensor& image) {
+  state_->used.clear();
   state_->require_faces(image);
   return state_->extract(image).at("logits");
 }
 
 Analysis Anonymizer::analyze(const Tensor& face) {
+  state_->used.clear();
   state_->require_faces(face);
   auto r = state_->analyze(face);
   return {r.at("identity"), r.at("coefficients"), r.at("bits")};
 }
 
 Tensor Anonymizer::perceptual_distance(const Tensor& a, const Tensor& b) {
+  state_->used.clear();
   state_->require_faces(a);
   state_->require_faces(b);
   check<CheckpointError>(has_network("lpips"), "the model holds no network 'lpips'");
@@ -281,6 +290,17 @@ Tensor Anonymizer::perceptual_distance(const Tensor& a, const Tensor& b) {
     made.outputs["distance"] = lpips(Scope(g, "lpips"), x, y, state_->config);
   });
   return State::run(j, {{"a", a}, {"b", b}}).at("distance");
+}
+
+double Anonymizer::device_seconds(int runs) {
+  double sum = 0;
+  for (const Job* j : state_->used) {
+    std::vector<double> seconds = j->executor->time(runs);
+    const auto middle = seconds.begin() + runs / 2;
+    std::nth_element(seconds.begin(), middle, seconds.end());
+    sum += *middle;
+  }
+  return sum;
 }
 
 std::string Anonymizer::print_plans(bool timed) {

@@ -1,11 +1,15 @@
-// g2face's side of bench/peer_torch.py: loads a model, then runs a job each time a line comes in on standard input and
-// answers with the seconds it took.
+// g2face's side of bench/peer_torch.py and bench/peer_torch_cuda.py: loads a model, then runs a job each time a line
+// comes in on standard input and answers with the seconds it took.
 //   g2face_peer MODEL.safetensors [--device D] [--precision f32|strict|bf16|tf32|f16] [--threads N]
-// Lines: "anonymize", "recover", "save FILE" (the last result as raw f32), "plan" (timed plans on standard error).
+// Lines: "anonymize [N]", "anonymize_random_bits [N]" (nobody can recover), "recover [N]" (N images, 1 unless given),
+// "device K" (seconds on the device that the last job takes, the median of K), "save FILE" (the last result as raw
+// f32), "plan" (timed plans on standard error).
 
 #include <chrono>
 #include <fstream>
 #include <iostream>
+#include <map>
+#include <sstream>
 #include <string>
 
 #include "g2face/anonymizer.hpp"
@@ -23,18 +27,31 @@ int main(int argc, char** argv) try {
     if (name == "--precision") options.precision = value == "f32" ? Precision::fast : parse_precision(value);
   }
   Anonymizer anonymizer(argv[1], options);
-  const Tensor face = make_image("peer/image", 1);
+  std::map<int, Tensor> faces;  // by batch size
   Tensor result;
   for (std::string line; std::getline(std::cin, line);) {
+    std::istringstream words(line);
+    std::string job;
+    int count = 1;
+    words >> job;
+    if (job != "save") words >> count;
+    if ((job.starts_with("anonymize") || job == "recover") && !faces[count]) {
+      faces[count] = make_image("peer/image", count);
+    }
     const auto start = std::chrono::steady_clock::now();
-    if (line == "anonymize") result = anonymizer.anonymize(face, {.seed = 1}).image;
-    if (line == "recover") result = anonymizer.recover(face, {.seed = 1}).image;
-    if (line == "plan") std::cerr << anonymizer.print_plans(true);
-    if (line.starts_with("save ")) {
+    if (job == "anonymize") result = anonymizer.anonymize(faces.at(count), {.seed = 1}).image;
+    if (job == "anonymize_random_bits") {
+      result = anonymizer.anonymize(faces.at(count), {.seed = 1, .recoverable = false}).image;
+    }
+    if (job == "recover") result = anonymizer.recover(faces.at(count), {.seed = 1}).image;
+    if (job == "plan") std::cerr << anonymizer.print_plans(true);
+    if (job == "save") {
       std::ofstream(line.substr(5), std::ios::binary)
           .write(static_cast<const char*>(result.data()), static_cast<std::streamsize>(result.bytes()));
     }
-    std::cout << std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() << std::endl;
+    double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    if (job == "device") seconds = anonymizer.device_seconds(count);
+    std::cout << seconds << std::endl;
   }
   return 0;
 } catch (const std::exception& e) {

@@ -79,6 +79,9 @@ class Anonymizer {
 
   bool has_network(std::string_view network) const;
   const ModelConfig& config() const;
+  /// The seconds on the device that the plans of the last call above take, without copies from and to the host: the
+  /// median of `runs` for each plan, added up.
+  double device_seconds(int runs);
   /// Tables of all plans made so far; `timed` runs each once more to measure its steps.
   std::string print_plans(bool timed = false);
 

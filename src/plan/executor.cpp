@@ -321,6 +321,11 @@ std::vector<double> Executor::profile() {
   return state_->backend.time(state_->stream, state_->work());
 }
 
+std::vector<double> Executor::time(int runs) {
+  const std::vector<std::function<void()>> work(static_cast<std::size_t>(runs), [this] { run(); });
+  return state_->backend.time(state_->stream, work);
+}
+
 Tensor Executor::get(Value output) const {
   const auto it = state_->data().outputs.find({output.node, output.output});
   check<GraphError>(it != state_->data().outputs.end(), "get: '", output.graph->node(output).name,

@@ -26,6 +26,7 @@ TEST_CASE("read_bits reads what recover reads") {
   const Tensor image = fill("metrics/image", {2, 3, config.resolution, config.resolution}, 0.9);
   const Tensor logits = anonymizer.read_bits(image);
   CHECK(logits.shape() == Shape({2, config.bit_rows(), 32}));
+  CHECK(anonymizer.device_seconds(3) > 0);
   CHECK(relative_error(logits, anonymizer.recover(image).logits) == 0);
   CHECK_THROWS_AS(anonymizer.read_bits(Tensor::zeros({DType::f32, {1, 3, 5, 5}})), ShapeError);
 }

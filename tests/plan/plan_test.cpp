@@ -184,6 +184,15 @@ TEST_CASE("the printed plan names op, kernel, layout and node") {
   for (const char* text : {"conv2d", "pointwise", "layout", "arena"}) CHECK(table.find(text) != std::string::npos);
 }
 
+TEST_CASE("an executor times runs") {
+  Net net;
+  Executor run(plan(net.g, {net.y}), &net.parameters);
+  run.set(net.x, fill("x", net.x.shape()));
+  const std::vector<double> seconds = run.time(3);
+  CHECK(seconds.size() == 3);
+  for (const double s : seconds) CHECK(s > 0);
+}
+
 TEST_CASE("an executor refuses what does not fit, and says what") {
   Net net;
   Parameters none, wrong;

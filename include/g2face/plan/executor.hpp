@@ -42,6 +42,8 @@ class Executor {
 
   /// Runs and returns the seconds that each step took.
   std::vector<double> profile();
+  /// The seconds that each of `runs` runs took on the device, one queued after the other with what was set last.
+  std::vector<double> time(int runs);
   const Plan& plan() const;
 
  private:
