@@ -41,6 +41,8 @@ add_library(g2face_cuda INTERFACE)
 target_include_directories(g2face_cuda INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(g2face_cuda INTERFACE g2face)
 if(G2FACE_CUDA)
+  # The target is older than CMAKE_CUDA_ARCHITECTURES in the first configuration of a build.
+  set_target_properties(g2face PROPERTIES CUDA_ARCHITECTURES "${CMAKE_CUDA_ARCHITECTURES}")
   target_link_libraries(g2face PRIVATE CUDA::cudart_static)
   target_link_libraries(g2face_cuda INTERFACE CUDA::cudart_static)
 else()
