@@ -1,4 +1,5 @@
-// The convolutions of the generator, beside oneDNN's bare primitive in the same run (goal: at least 85 % of it).
+// The convolutions of the generator. On the CPU beside oneDNN's bare primitive in the same run (goal: at least 85 % of
+// it); on a GPU for one image and for sixteen.
 
 #include "g2face/ops/conv2d.hpp"
 #include "kernels/cpu/layout.hpp"
@@ -40,7 +41,7 @@ struct Sizes {
 };
 
 /// Of a transposed convolution, x is the result and y the input.
-Sizes sizes_of(const Layer& l) {
+Sizes sizes_of(const Layer& l, std::int64_t n = 1) {
   Sizes s;
   s.attrs.stride = {l.stride, l.stride};
   s.attrs.pad = {l.pad, l.pad};
@@ -48,18 +49,30 @@ Sizes sizes_of(const Layer& l) {
   const std::int64_t large = l.transposed ? (l.size - 1) * l.stride + l.kernel - 2 * l.pad : l.size;
   const std::int64_t small = l.transposed ? l.size : (l.size + 2 * l.pad - l.kernel) / l.stride + 1;
   s.attrs.input = {large, large};
-  s.x = {1, l.transposed ? l.o : l.c, large, large};
-  s.y = {1, l.transposed ? l.c : l.o, small, small};
+  s.x = {n, l.transposed ? l.o : l.c, large, large};
+  s.y = {n, l.transposed ? l.c : l.o, small, small};
   s.w = {s.y[1], s.x[1], l.kernel, l.kernel};
-  s.flops = 2.0 * static_cast<double>(s.w.numel() * small * small);
+  s.flops = 2.0 * static_cast<double>(n * s.w.numel() * small * small);
   return s;
+}
+
+Call call_of(const Layer& l, const Sizes& s, Precision precision) {
+  const OpDef& op = l.transposed ? conv2d_input_grad_op : conv2d_op;
+  return {op, s.attrs, {{DType::f32, l.transposed ? s.y : s.x}, {DType::f32, s.w}}, {false, true}, precision};
 }
 
 void kernel(benchmark::State& state, const Layer& l, Precision precision) {
   const Sizes s = sizes_of(l);
-  const OpDef& op = l.transposed ? conv2d_input_grad_op : conv2d_op;
-  run(state, {op, s.attrs, {{DType::f32, l.transposed ? s.y : s.x}, {DType::f32, s.w}}, {false, true}, precision});
+  run(state, call_of(l, s, precision));
   set_rate(state, "GFLOP/s", s.flops);
+}
+
+void cuda_kernel(benchmark::State& state, const Layer& l, std::int64_t n, Precision precision) {
+  const Sizes s = sizes_of(l, n);
+  Call call = call_of(l, s, precision);
+  call.device = Device::cuda();
+  set_rate(state, "GB/s", run(state, call));
+  set_rate(state, "TFLOP/s", s.flops * 1e-3);
 }
 
 /// The library's direct algorithm with formats of its choice and nothing around it.
@@ -96,6 +109,12 @@ const bool registered = [] {
     for (const auto& [name, precision] : {std::pair{"strict", Precision::strict}, std::pair{"fast", Precision::fast},
                                           std::pair{"bf16", Precision::bf16}}) {
       add(str("conv2d/", l.name, "/", name), [&l, p = precision](benchmark::State& state) { kernel(state, l, p); });
+    }
+    for (const std::int64_t n : {1, 16}) {
+      for (const Precision p : {Precision::strict, Precision::tf32, Precision::bf16, Precision::f16}) {
+        add_cuda(str("conv2d/", l.name, "/n", n, "/", name_of(p)),
+                 [&l, n, p](benchmark::State& state) { cuda_kernel(state, l, n, p); });
+      }
     }
   }
   return true;

@@ -13,6 +13,15 @@ const bool registered = [] {
         set_rate(s, "GB/s", run(s, {moments_op, a, {{DType::f32, x}}, {}, Precision::fast, choice}));
       });
     }
+    for (const std::int64_t n : {1, 16}) {
+      for (const Precision p : {Precision::fast, Precision::bf16}) {
+        add_cuda(str("moments/", channels, "_at", size, "/n", n, "/", name_of(p)),
+                 [x = Shape{n, channels, size, size}, p](benchmark::State& s) {
+                   const MomentsAttrs a{.axes = {2, 3}};
+                   set_rate(s, "GB/s", run(s, {moments_op, a, {{DType::f32, x}}, {}, p, 0, {}, Device::cuda()}));
+                 });
+      }
+    }
   }
   return true;
 }();
