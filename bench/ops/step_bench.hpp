@@ -127,9 +127,11 @@ class Operands {
 inline void time_on_device(benchmark::State& state, Backend& backend, Stream& stream,
                            std::span<const Operands> operands) {
   constexpr std::size_t repeats = 12;
-  const std::shared_ptr<void> recording = backend.record(stream, [&] {
+  const std::vector<std::function<void()>> runs{[&] {
     for (std::size_t i = 0; i < repeats; ++i) operands[i % operands.size()].run(stream);
-  });
+  }};
+  const std::vector<std::vector<int>> after(runs.size());
+  const std::shared_ptr<void> recording = backend.record(stream, runs, after);
   const std::vector<std::function<void()>> work{[&] { backend.replay(recording.get(), stream); }};
   for (int i = 0; i < 3; ++i) backend.time(stream, work);
   for (auto _ : state) state.SetIterationTime(backend.time(stream, work)[0] / repeats);
