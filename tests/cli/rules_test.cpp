@@ -3,6 +3,7 @@
 #include <string>
 
 #include "cli/program.hpp"
+#include "g2face/device.hpp"
 #include "io/png_builder.hpp"
 
 using namespace g2face;
