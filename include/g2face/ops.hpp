@@ -10,6 +10,7 @@
 #include "g2face/ops/concat.hpp"
 #include "g2face/ops/concat_conv2d.hpp"
 #include "g2face/ops/conv2d.hpp"
+#include "g2face/ops/conv2d_pointwise.hpp"
 #include "g2face/ops/gather.hpp"
 #include "g2face/ops/instance_norm.hpp"
 #include "g2face/ops/matmul.hpp"

@@ -2,6 +2,7 @@
 // number of splits; and the small kernels around it, which pack weights and add partial sums.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -126,11 +127,6 @@ std::optional<GemmConv> gemm_of_concat(std::span<const Shape> xs, const Shape& w
   return if_it_fits(c);
 }
 
-Layout feature_layout(Precision precision) {
-  if (precision == Precision::bf16) return Layout::nhwc_bf16;
-  return precision == Precision::f16 ? Layout::nhwc_f16 : Layout::nhwc;
-}
-
 namespace {
 
 // The element of w that stands at `depth` of the sums of an output channel in a phase, or -1 for what fills up a step.
@@ -249,6 +245,49 @@ void sum_splits(const float* partial, void* y, std::int64_t count, int splits, c
   }
 }
 
+// The same for a program that makes results of the sums: what it reads and writes beside 4 bytes an element and split.
+template <class Out>
+__global__ void sum_splits_program_kernel(const float* partial, std::int64_t count, int splits,
+                                          const __grid_constant__ GemmProgram program) {
+  constexpr int width = elements_of_piece<Out>;
+  for (std::int64_t i = thread_index() * width; i < count; i += thread_count() * width) {
+    float sum[width] = {}, v[width];
+    for (int s = 0; s < splits; ++s) {
+      load_vector<width>(partial + s * count + i, v);
+      unrolled<width>([&](int e) { sum[e] += v[e]; });
+    }
+    const auto pixel = static_cast<int>(i / program.outs);
+    run_epilogue<Out>(program, sum, pixel / program.pixels, pixel, static_cast<int>(i % program.outs));
+  }
+}
+
+// Extents as [N,C,H,W], by NumPy's rule.
+std::array<std::int64_t, 4> extents_of(const Shape& s) {
+  std::array<std::int64_t, 4> extents = {1, 1, 1, 1};
+  for (int i = 0; i < s.rank(); ++i) extents[static_cast<std::size_t>(4 - s.rank() + i)] = s[i];
+  return extents;
+}
+
+EpilogueOperand operand_of(const TensorDesc& d, const Shape& y) {
+  const auto [samples, channels, height, width] = extents_of(d.type.shape);
+  const std::int64_t pixels = height * width;
+  EpilogueOperand operand;
+  operand.channel = channels == 1 && y[1] != 1 ? 0 : 1;
+  operand.pixel = pixels == 1 ? 0 : narrow(channels);
+  operand.sample = samples == 1 ? 0 : channels * pixels;
+  operand.narrow = is_narrow(d.layout);
+  return operand;
+}
+
+GemmProgram program_of(const GemmEpilogue& epilogue, const Shape& y) {
+  GemmProgram program;
+  program.code = code_of<float>(epilogue.program);
+  program.pixels = narrow(y[2] * y[3]);
+  program.outs = narrow(y[1]);
+  for (std::size_t i = 0; i < epilogue.others.size(); ++i) program.in[i + 1] = operand_of(epilogue.others[i], y);
+  return program;
+}
+
 struct Machine {
   int multiprocessors = 0, shared_bytes = 0;
 };
@@ -352,6 +391,7 @@ struct Product {
   GemmVariant variant{};
   int splits = 1;
   bool packed_at_load = false, to_f32 = false;
+  std::optional<GemmProgram> program;
   std::size_t partial_at = 0;  // in the workspace, behind weights that are packed there
   std::int64_t results = 0;
 };
@@ -385,12 +425,22 @@ void run(const Product& p, const Buffers& b, cudaStream_t stream) {
   memory.splits = p.splits;
   memory.split_size = p.results;
   memory.y = is_split ? partial : b.out[0];
+  std::optional<GemmProgram> program = p.program;
+  if (program) {
+    for (std::size_t i = w_input + 1; i < b.in.size(); ++i) program->in[i - w_input].data = b.in[i];
+    std::copy(b.out.begin(), b.out.end(), program->out);
+  }
   std::int64_t tiles = 0;
   for (int i = 0; i < p.conv.phases; ++i) tiles = std::max(tiles, tiles_of(p.conv, p.conv.phase[i], p.variant));
   const dim3 grid(static_cast<unsigned>(tiles), 1, static_cast<unsigned>(p.conv.phases * p.splits));
+  if (program && !is_split) return p.variant.run_program(p.conv, memory, *program, grid, stream);
   (is_split || p.to_f32 ? p.variant.store_f32 : p.variant.store)(p.conv, memory, grid, stream);
   if (!is_split) return;
-  if (p.to_f32) {
+  if (program) {
+    using Out = typename StorageOf<Math>::type;
+    launch(sum_splits_program_kernel<Out>, blocks_for(p.results / elements_of_piece<Out>), threads_per_block, 0, stream,
+           partial, p.results, p.splits, *program);
+  } else if (p.to_f32) {
     sum_splits<float>(partial, b.out[0], p.results, p.splits, stream);
   } else {
     sum_splits<typename StorageOf<Math>::type>(partial, b.out[0], p.results, p.splits, stream);
@@ -399,7 +449,7 @@ void run(const Product& p, const Buffers& b, cudaStream_t stream) {
 
 template <class Math>
 std::optional<Step> make_step(const std::string& op, const GemmConv& conv, const Signature& s,
-                              std::optional<GemmChoice> choice, const char* math) {
+                              std::optional<GemmChoice> choice, const GemmEpilogue* epilogue, const char* math) {
   using Storage = typename StorageOf<Math>::type;
   const TensorDesc &x = s.in[0], &y = s.out[0];
   Product p;
@@ -415,6 +465,13 @@ std::optional<Step> make_step(const std::string& op, const GemmConv& conv, const
   p.packed_at_load = s.known[s.in.size() - 1];
   p.to_f32 = !is_narrow(y.layout);
   p.results = y.type.shape.numel();
+  if (epilogue != nullptr) {
+    const bool stored_alike = p.to_f32 == (sizeof(Storage) == sizeof(float));
+    if (p.variant.run_program == nullptr || !stored_alike || conv.outs % elements_of_piece<Storage> != 0) {
+      return std::nullopt;
+    }
+    p.program = program_of(*epilogue, y.type.shape);
+  }
   p.partial_at = p.packed_at_load ? 0 : (weights * sizeof(Storage) + 255) / 256 * 256;
 
   Step step;
@@ -447,8 +504,19 @@ auto with_math(const Signature& s, const F& f) {
 
 }  // namespace
 
+std::optional<Layout> epilogue_layout(const Shape& other, const Shape& y, Layout features) {
+  if (other.rank() > 4) return std::nullopt;
+  const auto [samples, channels, height, width] = extents_of(other);
+  const bool of_pixel = height == y[2] && width == y[3], repeats = height * width == 1;
+  if ((samples != 1 && samples != y[0]) || (channels != 1 && channels != y[1]) || (!of_pixel && !repeats)) {
+    return std::nullopt;
+  }
+  if (of_pixel && !repeats && channels == y[1]) return features;
+  return repeats || channels == 1 ? std::optional(Layout::nchw) : std::nullopt;
+}
+
 std::optional<Step> implicit_gemm_step(const std::string& op, const GemmConv& conv, const Signature& s,
-                                       std::optional<GemmChoice> choice) {
+                                       std::optional<GemmChoice> choice, const GemmEpilogue* epilogue) {
   const auto is_f32 = [](const TensorDesc& d) { return d.type.dtype == DType::f32; };
   const auto is_image = [](const TensorDesc& d) { return is_nhwc(d) || is_narrow(d.layout); };
   const auto images = s.in.first(s.in.size() - 1);
@@ -460,7 +528,7 @@ std::optional<Step> implicit_gemm_step(const std::string& op, const GemmConv& co
   };
   if (!nchw && !std::all_of(images.begin(), images.end(), like_first)) return std::nullopt;
   return with_math(s, [&](auto math, const char* name) {
-    return make_step<typename decltype(math)::type>(op, conv, s, choice, name);
+    return make_step<typename decltype(math)::type>(op, conv, s, choice, epilogue, name);
   });
 }
 

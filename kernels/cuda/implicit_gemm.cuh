@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <span>
 
+#include "kernels/cuda/gemm_epilogue.cuh"
 #include "kernels/cuda/implicit_gemm.hpp"
 #include "kernels/launch.cuh"
 #include "kernels/mma.cuh"
@@ -48,6 +49,8 @@ struct GemmVariant {
   bool gathers, from_f32;  // reads x element by element, and that is f32
   void (*store)(const GemmConv&, const GemmMemory&, dim3 grid, cudaStream_t);      // y as the arithmetic stores it
   void (*store_f32)(const GemmConv&, const GemmMemory&, dim3 grid, cudaStream_t);  // y in f32
+  // Runs a program instead, whose results are as the arithmetic stores them; null if it gathers.
+  void (*run_program)(const GemmConv&, const GemmMemory&, const GemmProgram&, dim3 grid, cudaStream_t);
 };
 
 /// Defined for float, tf32, bf16 and f16, in the files implicit_gemm_*.cu.
@@ -348,11 +351,8 @@ class FloatProduct {
   float sum_[8][4] = {};
 };
 
-/// What happens to a sum before it is stored: nothing. Others may scale it by sample and channel, add a bias or another
-/// value of the same pixel, or apply an activation.
-struct Unchanged {
-  __device__ float operator()(float sum, int /*sample*/, std::int64_t /*pixel*/, int /*channel*/) const { return sum; }
-};
+/// The epilogue that stores sums as they are.
+struct Unchanged {};
 
 template <class Math, int rows_, int columns_, int stages_, int threads_, int blocks_, class Product_>
 struct GemmTile {
@@ -383,7 +383,7 @@ __device__ void find_rows(const GemmConv& conv, const GemmPhase& phase, int firs
 
 template <class Tile, class Out, class Epilogue>
 __device__ void write_tile(const float* sums, const TileRow* rows, Out* y, int outs, int first_channel,
-                           const Epilogue& epilogue) {
+                           [[maybe_unused]] const Epilogue& epilogue) {
   constexpr int elements = elements_of_piece<Out>, across = Tile::columns / elements;
   for (int i = static_cast<int>(threadIdx.x); i < Tile::rows * across; i += Tile::threads) {
     const TileRow at = rows[i / across];
@@ -398,8 +398,10 @@ __device__ void write_tile(const float* sums, const TileRow* rows, Out* y, int o
       v[e + 2] = four.z;
       v[e + 3] = four.w;
     }
-#pragma unroll
-    for (int e = 0; e < elements; ++e) v[e] = epilogue(v[e], at.sample, at.out, channel + e);
+    if constexpr (std::is_same_v<Epilogue, GemmProgram>) {
+      run_epilogue<Out>(epilogue, v, at.sample, at.out, channel);
+      continue;
+    }
     Out* to = y + static_cast<std::int64_t>(at.out) * outs + channel;
     if (outs % elements == 0) {
       *reinterpret_cast<uint4*>(to) = piece_of<Out>(v);
@@ -415,7 +417,8 @@ __device__ void write_tile(const float* sums, const TileRow* rows, Out* y, int o
 // Blocks: x counts tiles, those of the same pixels next to each other; z counts the splits of each phase.
 template <class Math, class Tile, class Pixels, class Out, class Epilogue>
 __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
-    implicit_gemm_kernel(const GemmConv conv, const GemmMemory memory, const Epilogue epilogue) {
+    implicit_gemm_kernel(const __grid_constant__ GemmConv conv, const __grid_constant__ GemmMemory memory,
+                         const __grid_constant__ Epilogue epilogue) {
   using Storage = typename StorageOf<Math>::type;
   const GemmPhase phase = conv.phase[static_cast<int>(blockIdx.z) / memory.splits];
   const int split = static_cast<int>(blockIdx.z) % memory.splits;
@@ -486,6 +489,14 @@ void launch_gemm(const GemmConv& conv, const GemmMemory& memory, dim3 grid, cuda
 }
 
 template <class Math, class Tile, class Pixels>
+void launch_gemm_program(const GemmConv& conv, const GemmMemory& memory, const GemmProgram& program, dim3 grid,
+                         cudaStream_t stream) {
+  using Out = typename StorageOf<Math>::type;
+  launch(implicit_gemm_kernel<Math, Tile, Pixels, Out, GemmProgram>, grid, Tile::threads, Tile::shared_bytes, stream,
+         conv, memory, program);
+}
+
+template <class Math, class Tile, class Pixels>
 constexpr GemmVariant gemm_variant(bool gathers, bool from_f32) {
   return {Tile::rows,
           Tile::columns,
@@ -493,11 +504,18 @@ constexpr GemmVariant gemm_variant(bool gathers, bool from_f32) {
           gathers,
           from_f32,
           launch_gemm<Math, Tile, Pixels, typename StorageOf<Math>::type>,
-          launch_gemm<Math, Tile, Pixels, float>};
+          launch_gemm<Math, Tile, Pixels, float>,
+          nullptr};
 }
 template <class Math, class Tile>
-constexpr GemmVariant copying_variant = gemm_variant<Math, Tile, CopiedPixels<Math, Tile::rows, Tile::threads>>(false,
-                                                                                                                false);
+constexpr GemmVariant make_copying_variant() {
+  using Pixels = CopiedPixels<Math, Tile::rows, Tile::threads>;
+  GemmVariant variant = gemm_variant<Math, Tile, Pixels>(false, false);
+  variant.run_program = launch_gemm_program<Math, Tile, Pixels>;
+  return variant;
+}
+template <class Math, class Tile>
+constexpr GemmVariant copying_variant = make_copying_variant<Math, Tile>();
 template <class Math, class In, class Tile>
 constexpr GemmVariant gathering_variant =
     gemm_variant<Math, Tile, GatheredPixels<Math, In, Tile::rows, Tile::threads>>(true, std::is_same_v<In, float>);

@@ -9,22 +9,23 @@
 #include "g2face/graph/op.hpp"
 #include "g2face/graph/step.hpp"
 #include "g2face/ops/binary.hpp"
+#include "g2face/ops/bits.hpp"
 #include "g2face/ops/broadcast.hpp"
 #include "g2face/ops/cast.hpp"
 #include "g2face/ops/concat.hpp"
+#include "g2face/ops/conv2d.hpp"
+#include "g2face/ops/conv2d_pointwise.hpp"
 #include "g2face/ops/gather.hpp"
+#include "g2face/ops/matmul.hpp"
 #include "g2face/ops/moments.hpp"
 #include "g2face/ops/pad.hpp"
 #include "g2face/ops/pointwise.hpp"
+#include "g2face/ops/pool2d.hpp"
+#include "g2face/ops/random.hpp"
 #include "g2face/ops/reduce.hpp"
 #include "g2face/ops/slice.hpp"
 #include "g2face/ops/transpose.hpp"
 #include "g2face/ops/unary.hpp"
-#include "g2face/ops/conv2d.hpp"
-#include "g2face/ops/bits.hpp"
-#include "g2face/ops/matmul.hpp"
-#include "g2face/ops/pool2d.hpp"
-#include "g2face/ops/random.hpp"
 #include "g2face/ops/upfirdn2d.hpp"
 
 namespace g2face {
@@ -67,6 +68,9 @@ std::optional<Step> unary_cuda(const UnaryAttrs& a, const Signature& s);
 std::optional<Step> concat_conv2d_cuda(const NoAttrs& a, const Signature& s);
 std::vector<LayoutChoice> concat_conv2d_cuda_layouts(const NoAttrs& a, std::span<const Type> in,
                                                      std::span<const Type> out, Precision precision);
+std::optional<Step> conv2d_pointwise_cuda(const Conv2dPointwiseAttrs& a, const Signature& s);
+std::vector<LayoutChoice> conv2d_pointwise_cuda_layouts(const Conv2dPointwiseAttrs& a, std::span<const Type> in,
+                                                        std::span<const Type> out, Precision precision);
 std::optional<Step> conv2d_cuda(const Conv2dAttrs& a, const Signature& s);
 std::vector<LayoutChoice> conv2d_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                               Precision precision);

@@ -10,137 +10,15 @@
 #include <type_traits>
 #include <utility>
 
-#include "kernels/cuda/elementwise.cuh"
 #include "kernels/cuda/index_space.hpp"
 #include "kernels/cuda/kernels.hpp"
-#include "kernels/cuda/pointwise_program.hpp"
+#include "kernels/cuda/pointwise_run.cuh"
 #include "kernels/cuda/step.hpp"
 #include "kernels/cuda/storage.cuh"
 #include "kernels/launch.cuh"
 
 namespace g2face {
 namespace {
-
-using cuda::Action;
-
-template <class T>
-struct Code {
-  int size = 0;
-  cuda::Operation<T> operations[cuda::max_operations];
-};
-
-template <class T>
-Code<T> code_of(const cuda::PointwiseProgram& program) {
-  Code<T> code;
-  for (const cuda::Operation<double>& o : program.operations) {
-    code.operations[code.size++] = {o.action, o.function, o.source, o.other, static_cast<T>(o.a), static_cast<T>(o.b)};
-  }
-  return code;
-}
-
-/// y = f(y) for n values: one branch for all of them.
-template <int n, class T>
-__device__ __forceinline__ void apply_all(const cuda::UnaryOp<T>& f, T (&y)[n]) {
-  const auto all = [&](auto kind) {
-    const cuda::UnaryOp<T> same{decltype(kind)::value, f.a, f.b};
-    cuda::unrolled<n>([&](int i) { y[i] = cuda::apply(same, y[i]); });
-  };
-  switch (f.kind) {
-#define G2FACE_CASE(KIND) \
-  case Unary::KIND:       \
-    return all(std::integral_constant<Unary, Unary::KIND>());
-    G2FACE_CASE(affine)
-    G2FACE_CASE(exp)
-    G2FACE_CASE(log)
-    G2FACE_CASE(sqrt)
-    G2FACE_CASE(rsqrt)
-    G2FACE_CASE(reciprocal)
-    G2FACE_CASE(square)
-    G2FACE_CASE(abs)
-    G2FACE_CASE(sign)
-    G2FACE_CASE(sin)
-    G2FACE_CASE(cos)
-    G2FACE_CASE(tanh)
-    G2FACE_CASE(sigmoid)
-    G2FACE_CASE(softplus)
-    G2FACE_CASE(leaky_relu)
-    G2FACE_CASE(leaky_step)
-    G2FACE_CASE(clamp)
-    G2FACE_CASE(inside)
-    G2FACE_CASE(round)
-#undef G2FACE_CASE
-  }
-}
-
-/// y = f(a, b) for n values; y may be a or b.
-template <int n, class T>
-__device__ __forceinline__ void apply_all(Binary f, const T (&a)[n], const T (&b)[n], T (&y)[n]) {
-  const auto all = [&](auto kind) {
-    cuda::unrolled<n>([&](int i) { y[i] = cuda::apply(decltype(kind)::value, a[i], b[i]); });
-  };
-  switch (f) {
-#define G2FACE_CASE(KIND) \
-  case Binary::KIND:      \
-    return all(std::integral_constant<Binary, Binary::KIND>());
-    G2FACE_CASE(add)
-    G2FACE_CASE(sub)
-    G2FACE_CASE(mul)
-    G2FACE_CASE(div)
-    G2FACE_CASE(maximum)
-    G2FACE_CASE(minimum)
-    G2FACE_CASE(greater)
-    G2FACE_CASE(equal)
-#undef G2FACE_CASE
-  }
-}
-
-/// Runs the program for n values. fetch(input, values) and store(result, values) go to memory; value i of a slot is at
-/// slots[slot][i] of this thread.
-template <int n, class T, class Slots, class Fetch, class Store>
-__device__ __forceinline__ void run(const Code<T>& code, const Slots& slots, const Fetch& fetch, const Store& store) {
-  T y[n] = {}, x[n];
-  const auto bring = [&](int place, T(&to)[n]) {
-    if (place < cuda::first_slot) {
-      fetch(place, to);
-    } else if (place < cuda::accumulator) {
-      slots.load(place - cuda::first_slot, to);
-    } else {
-      cuda::unrolled<n>([&](int i) { to[i] = y[i]; });
-    }
-  };
-  for (int at = 0; at < code.size; ++at) {
-    const cuda::Operation<T>& o = code.operations[at];
-    switch (o.action) {
-      case Action::load:
-        bring(o.source, y);
-        break;
-      case Action::save:
-        slots.save(o.source, y);
-        break;
-      case Action::store:
-        store(o.source, y);
-        break;
-      case Action::unary:
-        apply_all(cuda::UnaryOp<T>{static_cast<Unary>(o.function), o.a, o.b}, y);
-        break;
-      case Action::binary:
-        bring(o.source, x);
-        apply_all(static_cast<Binary>(o.function), y, x, y);
-        break;
-      case Action::binary_reversed:
-        bring(o.source, x);
-        apply_all(static_cast<Binary>(o.function), x, y, y);
-        break;
-      case Action::select: {
-        T other[n];
-        bring(o.source, x);
-        bring(o.other, other);
-        cuda::unrolled<n>([&](int i) { y[i] = y[i] != T(0) ? x[i] : other[i]; });
-        break;
-      }
-    }
-  }
-}
 
 // One thread for each element
 // ------------------------------------------------------------------------------------------
@@ -152,7 +30,7 @@ struct PlainInput {
 
 template <class T>
 struct PlainProgram {
-  Code<T> code;
+  cuda::Code<T> code;
   int axes = 0;
   std::int64_t extent[Shape::max_rank] = {}, size = 1;
   PlainInput in[cuda::max_inputs];
@@ -179,14 +57,15 @@ __global__ void pointwise_kernel(const __grid_constant__ PlainProgram<T> p) {
       }
       to[0] = static_cast<const T*>(p.in[input].data)[at + rest * p.in[input].step[0]];
     };
-    run<1>(p.code, slots, fetch, [&](int result, const T(&from)[1]) { static_cast<T*>(p.out[result])[i] = from[0]; });
+    cuda::run<1>(p.code, slots, fetch,
+                 [&](int result, const T(&from)[1]) { static_cast<T*>(p.out[result])[i] = from[0]; });
   }
 }
 
 template <class T>
 Step plain_step(const cuda::PointwiseProgram& program, const cuda::IndexSpace& space) {
   PlainProgram<T> p;
-  p.code = code_of<T>(program);
+  p.code = cuda::code_of<T>(program);
   p.size = space.size();
   for (const cuda::IndexSpace::Axis& axis : space.axes) {
     p.extent[p.axes] = axis.extent;
@@ -220,7 +99,7 @@ struct LanesInput {
 };
 
 struct LanesProgram {
-  Code<float> code;
+  cuda::Code<float> code;
   std::uint32_t threads = 0;                 // that have work
   std::uint32_t lines = 0, second_line = 0;  // lines of an outer index; a thread has line l and l + second_line
   cuda::Divisor groups, first_lines;         // eights of a line; lines that are a first one
@@ -284,7 +163,7 @@ __global__ void pointwise_lanes_kernel(const __grid_constant__ LanesProgram p) {
     cuda::store_lanes(to, from);
     cuda::store_lanes(to + next * p.inner, from + cuda::lanes);
   };
-  run<values>(p.code, slots, fetch, store);
+  cuda::run<values>(p.code, slots, fetch, store);
 }
 
 /// The space as [outer][line][inner], if it has this form with inner in eights and steps of 0 or 1 along it.
@@ -315,7 +194,7 @@ template <class T>
 Step lanes_step(const cuda::PointwiseProgram& program, const cuda::IndexSpace& space, const Signature& s) {
   const auto& [outer, line, inner] = std::tie(space.axes[0], space.axes[1], space.axes[2]);
   LanesProgram p;
-  p.code = code_of<float>(program);
+  p.code = cuda::code_of<float>(program);
   p.lines = static_cast<std::uint32_t>(line.extent);
   p.second_line = (p.lines + 1) / 2;
   p.first_lines = cuda::Divisor(p.second_line);

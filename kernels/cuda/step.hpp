@@ -18,4 +18,11 @@ inline bool is_plain(const Signature& s, DType dtype) {
   return std::all_of(s.in.begin(), s.in.end(), fits) && std::all_of(s.out.begin(), s.out.end(), fits);
 }
 
+/// The layout of features at a precision.
+inline Layout feature_layout(Precision precision) {
+  return precision == Precision::bf16  ? Layout::nhwc_bf16
+         : precision == Precision::f16 ? Layout::nhwc_f16
+                                       : Layout::nhwc;
+}
+
 }  // namespace g2face::cuda

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "g2face/graph/op.hpp"
+#include "kernels/cuda/step.hpp"
 #include "kernels/narrow.cuh"
 
 namespace g2face::cuda {
@@ -48,13 +49,6 @@ __device__ void store_lanes(T* to, const float* v) {
     *reinterpret_cast<uint4*>(to) =
         make_uint4(pack<T>(v[0], v[1]), pack<T>(v[2], v[3]), pack<T>(v[4], v[5]), pack<T>(v[6], v[7]));
   }
-}
-
-/// The layout of features at a precision.
-inline Layout feature_layout(Precision precision) {
-  return precision == Precision::bf16  ? Layout::nhwc_bf16
-         : precision == Precision::f16 ? Layout::nhwc_f16
-                                       : Layout::nhwc;
 }
 
 /// Whether a value lies in groups of eight channels when it is stored as features.

@@ -19,6 +19,7 @@ std::span<const OpDef* const> all_ops() {
       &concat_op,
       &conv2d_input_grad_op,
       &conv2d_op,
+      &conv2d_pointwise_op,
       &conv2d_weight_grad_op,
       &float_to_bits_op,
       &gather_grad_op,

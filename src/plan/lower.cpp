@@ -20,25 +20,6 @@ std::vector<bool> needed_nodes(const Graph& graph, std::span<const Value> output
   return needed;
 }
 
-/// Whether the kernel takes the node in the layouts it likes best.
-bool has_kernel(const Node& node, const std::vector<bool>& known_node, const PlanOptions& options) {
-  const auto kernel = kernel_of(*node.op, options.device);
-  if (kernel == nullptr) return false;
-  std::vector<Type> types;
-  for (const Value& v : node.in) types.push_back(v.type());
-  LayoutChoice layouts{std::vector(types.size(), Layout::nchw), std::vector(node.types.size(), Layout::nchw), 0};
-  if (const auto choices = layouts_of(node, types, options); !choices.empty()) layouts = choices.front();
-  std::vector<TensorDesc> in, out;
-  const auto known = std::make_unique<bool[]>(types.size());
-  for (std::size_t i = 0; i < types.size(); ++i) {
-    in.push_back({types[i], layouts.in[i]});
-    known[i] = known_node[static_cast<std::size_t>(node.in[i].node)];
-  }
-  for (std::size_t o = 0; o < node.types.size(); ++o) out.push_back({node.types[o], layouts.out[o]});
-  const Signature s{in, out, {known.get(), in.size()}, options.precision, options.determinism, options.threads};
-  return kernel(node.attrs, s).has_value();
-}
-
 /// One round: equal nodes become one, and formulas without a kernel are written out (their own formulas are for the
 /// next round).
 bool copy_once(const Lowered& from, Lowered& to, const PlanOptions& options) {
@@ -87,6 +68,24 @@ bool copy_once(const Lowered& from, Lowered& to, const PlanOptions& options) {
 }
 
 }  // namespace
+
+bool has_kernel(const Node& node, const std::vector<bool>& known_nodes_, const PlanOptions& options) {
+  const auto kernel = kernel_of(*node.op, options.device);
+  if (kernel == nullptr) return false;
+  std::vector<Type> types;
+  for (const Value& v : node.in) types.push_back(v.type());
+  LayoutChoice layouts{std::vector(types.size(), Layout::nchw), std::vector(node.types.size(), Layout::nchw), 0};
+  if (const auto choices = layouts_of(node, types, options); !choices.empty()) layouts = choices.front();
+  std::vector<TensorDesc> in, out;
+  const auto known = std::make_unique<bool[]>(types.size());
+  for (std::size_t i = 0; i < types.size(); ++i) {
+    in.push_back({types[i], layouts.in[i]});
+    known[i] = known_nodes_[static_cast<std::size_t>(node.in[i].node)];
+  }
+  for (std::size_t o = 0; o < node.types.size(); ++o) out.push_back({node.types[o], layouts.out[o]});
+  const Signature s{in, out, {known.get(), in.size()}, options.precision, options.determinism, options.threads};
+  return kernel(node.attrs, s).has_value();
+}
 
 Value copy_node(Graph& to, const Node& node, std::span<const Value> in) {
   to.path = node.name;

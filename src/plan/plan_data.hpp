@@ -1,6 +1,6 @@
 #pragma once
 // What a plan consists of, and the passes that make it. Passes run in this order: lower (prune, share, expand), fuse,
-// assign_layouts, bind, delay, place. Each is a function of its own file.
+// fuse_conv2d, assign_layouts, bind, delay, place. Each is a function of its own file.
 
 #include <cstdint>
 #include <map>
@@ -66,6 +66,8 @@ struct Lowered {
 inline auto kernel_of(const OpDef& op, const Device& device) {
   return device.kind == Device::Kind::cuda ? op.cuda : device.kind == Device::Kind::cpu ? op.cpu : nullptr;
 }
+/// Whether it takes the node in the layouts it likes best.
+bool has_kernel(const Node& node, const std::vector<bool>& known, const PlanOptions& options);
 /// The ways in which that kernel can have the operands of a node, best first; empty: all of them nchw.
 std::vector<LayoutChoice> layouts_of(const Node& node, std::span<const Type> in, const PlanOptions& options);
 
@@ -75,6 +77,8 @@ Lowered lower(const Graph& graph, std::span<const Value> outputs, const PlanOpti
 std::vector<bool> known_nodes(const Graph& graph, const PlanOptions& options);
 /// Turns elementwise ops into `pointwise` nodes, joined into chains if options.fuse.
 Lowered fuse(const Lowered& lowered, const PlanOptions& options);
+/// Joins convolutions with the elementwise node that alone reads them, where the device has a kernel for both.
+Lowered fuse_conv2d(const Lowered& lowered, const PlanOptions& options);
 /// Chooses a layout for every value and inserts reorders. chosen[n] is what the kernel of node n of the result is asked
 /// to take and give; an input may carry another name for the same order of elements.
 struct LaidOut {

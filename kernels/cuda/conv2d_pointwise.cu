@@ -1,0 +1,57 @@
+// A convolution whose sums go through an elementwise program before they are stored: the implicit matrix product with
+// the program in its epilogue. It saves writing the convolution and reading it again.
+
+#include "g2face/ops/conv2d_pointwise.hpp"
+#include "kernels/cuda/implicit_gemm.hpp"
+#include "kernels/cuda/kernels.hpp"
+
+namespace g2face {
+namespace {
+
+Shape conv_shape(const Conv2dAttrs& a, const Shape& x, const Shape& w) {
+  const auto extent = [&](std::size_t axis, std::int64_t input) {
+    return (input + 2 * a.pad[axis] - a.kernel[axis]) / a.stride[axis] + 1;
+  };
+  return {x[0], w[0], extent(0, x[2]), extent(1, x[3])};
+}
+
+}  // namespace
+
+std::optional<Step> conv2d_pointwise_cuda(const Conv2dPointwiseAttrs& a, const Signature& s) {
+  const Shape &x = s.in[0].type.shape, &w = s.in[1].type.shape, y = conv_shape(a.conv, x, w);
+  const auto product = cuda::gemm_of_conv2d(a.conv, x, w, y);
+  auto program = cuda::accumulator_program(a.pointwise, static_cast<int>(s.in.size()) - 1);
+  if (!product || !program || a.pointwise.shape != y || s.out.empty()) return std::nullopt;
+  const Layout layout = s.out[0].layout;
+  for (const TensorDesc& d : s.out) {
+    if (d.layout != layout) return std::nullopt;
+  }
+  const auto others = s.in.subspan(2);
+  for (const TensorDesc& d : others) {
+    const auto wanted = cuda::epilogue_layout(d.type.shape, y, layout);
+    if (d.type.dtype != DType::f32 || !wanted || d.layout != *wanted) return std::nullopt;
+  }
+  Signature conv = s;
+  const TensorDesc result{{DType::f32, y}, layout};
+  conv.in = s.in.first(2);
+  conv.out = {&result, 1};
+  conv.known = s.known.first(2);
+  const cuda::GemmEpilogue epilogue{std::move(*program), {others.begin(), others.end()}};
+  return cuda::implicit_gemm_step("conv2d_pointwise", *product, conv, std::nullopt, &epilogue);
+}
+
+std::vector<LayoutChoice> conv2d_pointwise_cuda_layouts(const Conv2dPointwiseAttrs& a, std::span<const Type> in,
+                                                        std::span<const Type> out, Precision precision) {
+  const Layout features = cuda::feature_layout(precision);
+  const Shape& y = a.pointwise.shape;
+  if (out.empty() || y.rank() != 4 || y[2] * y[3] == 1) return {};
+  LayoutChoice choice{{features, Layout::nchw}, std::vector(out.size(), features), 0};
+  for (const Type& other : in.subspan(2)) {
+    const auto layout = cuda::epilogue_layout(other.shape, y, features);
+    if (!layout) return {};
+    choice.in.push_back(*layout);
+  }
+  return {choice};
+}
+
+}  // namespace g2face
