@@ -28,6 +28,10 @@ template <class T>
 constexpr int full_width = sizeof(cuda::Bytes16) / sizeof(T);
 constexpr std::int64_t shortest_row = 32, longest_warp_row = 512;  // vectors
 
+/// f32 is summed in double: what is left of sums that nearly cancel keeps its digits, and memory takes longer anyway.
+template <class T>
+using Total = std::conditional_t<std::is_same_v<T, float>, double, cuda::Sum<T>>;
+
 /// y[kept + part * part_step] = sum of x[kept + reduced] over the reduced elements of the part, in vectors.
 struct Problem {
   cuda::Walk<2> kept;  // operands: x, y
@@ -40,9 +44,9 @@ struct Problem {
   }
 };
 
-template <class In, int width>
-__global__ void sum_rows_kernel(const In* x, cuda::Sum<In>* y, Problem p) {
-  using Sum = cuda::Sum<In>;
+template <class In, int width, class Out>
+__global__ void sum_rows_kernel(const In* x, Out* y, Problem p) {
+  using Sum = Total<In>;
   using Vector = cuda::Vector<In, width>;
   const std::uint32_t sums = p.kept.size() * p.parts;
   for (std::uint32_t item = blockIdx.x; item < sums; item += gridDim.x) {
@@ -58,13 +62,13 @@ __global__ void sum_rows_kernel(const In* x, cuda::Sum<In>* y, Problem p) {
       sum += of_vector;
     }
     sum = cuda::block_sum(sum, cuda::shared_memory<Sum>());
-    if (threadIdx.x == 0) y[at[1] + part * p.part_step] = sum;
+    if (threadIdx.x == 0) y[at[1] + part * p.part_step] = cuda::convert_to<Out>(sum);
   }
 }
 
 template <class In, int width, class Out>
 __global__ void sum_columns_kernel(const In* x, Out* y, Problem p) {
-  using Sum = cuda::Sum<In>;
+  using Sum = Total<In>;
   using Vector = cuda::Vector<In, width>;
   Sum* const shared = cuda::shared_memory<Sum>();  // [thread of a column][element of a vector][lane]
   const std::uint32_t lane = threadIdx.x % lanes, row = threadIdx.x / lanes;
@@ -141,15 +145,15 @@ template <class In, int width, class Out>
 void launch_columns(const Problem& p, const In* x, Out* y, cudaStream_t stream) {
   const std::uint32_t tiles = (p.kept.size() + lanes - 1) / lanes;
   cuda::launch(sum_columns_kernel<In, width, Out>, std::min(tiles * p.parts, 1u << 20), cuda::threads_per_block,
-               cuda::threads_per_block * width * sizeof(cuda::Sum<In>), stream, x, y, p);
+               cuda::threads_per_block * width * sizeof(Total<In>), stream, x, y, p);
 }
 
-template <class In, int width>
-void launch_rows(const Problem& p, const In* x, cuda::Sum<In>* y, cudaStream_t stream) {
+template <class In, int width, class Out>
+void launch_rows(const Problem& p, const In* x, Out* y, cudaStream_t stream) {
   const bool warp = p.reduced.size() / p.parts <= longest_warp_row;
   const unsigned threads = warp ? cuda::warp_size : cuda::threads_per_block;
-  cuda::launch(sum_rows_kernel<In, width>, std::min(p.kept.size() * p.parts, 1u << 20), threads,
-               threads / cuda::warp_size * sizeof(cuda::Sum<In>), stream, x, y, p);
+  cuda::launch(sum_rows_kernel<In, width, Out>, std::min(p.kept.size() * p.parts, 1u << 20), threads,
+               threads / cuda::warp_size * sizeof(Total<In>), stream, x, y, p);
 }
 
 /// A launch that makes sums, or parts of them.
@@ -157,8 +161,8 @@ struct Pass {
   Problem problem;
   bool rows = false, vectors = false;
 
-  template <class In>
-  void run(const In* x, cuda::Sum<In>* y, cudaStream_t stream) const {
+  template <class In, class Out>
+  void run(const In* x, Out* y, cudaStream_t stream) const {
     constexpr int width = full_width<In>;
     if (rows) {
       vectors ? launch_rows<In, width>(problem, x, y, stream) : launch_rows<In, 1>(problem, x, y, stream);
@@ -187,13 +191,13 @@ std::uint32_t parts_of(const Pass& pass) {
 
 template <class In, class Out>
 Step make_step(const cuda::IndexSpace& space, bool rows) {
-  using Sum = cuda::Sum<In>;
+  using Sum = Total<In>;
   const std::int64_t sums = split(space).kept.size();
   Pass first = first_pass(with_dense_sums(space), rows, full_width<In>);
   const std::uint32_t parts = parts_of(first);
   Step step;
   step.kernel = str("reduce ", rows ? "rows" : "columns", parts > 1 ? " in parts" : "");
-  if constexpr (std::is_same_v<Sum, Out>) {
+  if constexpr (std::is_floating_point_v<Out>) {  // results of 16 bits are too rare for kernels of their own
     if (parts == 1) {
       step.run = [pass = first_pass(space, rows, full_width<In>)](const Buffers& b, Stream& stream) {
         pass.run(b.get<In>(0), b.out_as<Out>(), cuda::stream_of(stream));
@@ -236,11 +240,10 @@ std::optional<Step> reduce_cuda(const ReduceAttrs& a, const Signature& s) {
     return std::nullopt;
   const bool rows = !space.axes.empty() && space.axes.back().step[1] == 0 && whole.reduced.size() >= shortest_row;
   return cuda::with_float(cuda::storage_of(x), [&]<class In>(In) {
-    using Sum = cuda::Sum<In>;
-    if constexpr (!std::is_same_v<In, Sum>) {
+    if constexpr (!std::is_floating_point_v<In>) {
       if (result != DType::f32) return make_step<In, In>(space, rows);
     }
-    return make_step<In, Sum>(space, rows);
+    return make_step<In, cuda::Sum<In>>(space, rows);
   });
 }
 
