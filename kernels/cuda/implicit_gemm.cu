@@ -14,26 +14,26 @@
 namespace g2face::cuda {
 namespace {
 
-// Pixels of tiles are numbered in int, and rows and columns in 16 bits.
+// Pixels of tiles, pieces of x and bytes of a row of packed weights are numbered in int, rows and columns in 16 bits.
 bool fits(const GemmConv& c) {
   constexpr double most = std::numeric_limits<int>::max();
   constexpr int edge = 1 << 13;
-  const auto numbered = [](double n, double height, double width) { return n * height * width < most; };
+  const double pixels = 1.0 * c.batch * c.height * c.width, results = 1.0 * c.batch * c.out_height * c.out_width;
   double depth = 0;
   for (int s = 0; s < c.sources; ++s) {
-    depth += c.channels[s];
-    if (numbered(c.batch, c.height, c.width) && c.channels[s] * 1. * c.batch * c.height * c.width / 4 < most) continue;
-    return false;
+    if (pixels * c.channels[s] / 4 >= most) return false;
+    depth += c.channels[s] + step_bytes;  // filled up to a step
   }
-  for (const GemmPhase& p : std::span(c.phase).first(static_cast<std::size_t>(c.phases))) {
-    if (p.kernel_h * p.kernel_w * depth * 8 >= most || std::max(std::abs(p.pad_h), std::abs(p.pad_w)) >= edge)
-      return false;
+  for (int i = 0; i < c.phases; ++i) {
+    const GemmPhase& p = c.phase[i];
+    if (std::max(std::abs(p.pad_h), std::abs(p.pad_w)) >= edge) return false;
+    if (static_cast<double>(p.kernel_h) * p.kernel_w * depth * sizeof(float) >= most) return false;
   }
-  return numbered(c.batch, c.out_height, c.out_width) &&
-         std::max({c.height, c.width, c.out_height, c.out_width}) < edge;
+  return pixels < most && results < most && std::max({c.height, c.width, c.out_height, c.out_width}) < edge;
 }
 
-int narrow(std::int64_t v) { return static_cast<int>(std::min<std::int64_t>(v, std::numeric_limits<int>::max())); }
+// What does not fit is told by fits().
+int narrow(std::int64_t v) { return static_cast<int>(std::min<std::int64_t>(v, 1 << 30)); }
 
 GemmConv product_of(const Shape& x, const Shape& y) {
   GemmConv c;
