@@ -1,9 +1,9 @@
 // Means and deviations. Every thread follows mean and sum of squared deviations of its own elements (Welford 1962);
-// they are merged as in Chan, Golub and LeVeque 1979, in a fixed order.
+// they are merged as in Chan, Golub and LeVeque 1979, in a fixed order. Each element is read once.
 //
-// moments_lanes_kernel: features, over pixels. A block has up to 32 groups of eight channels and a range of pixels, and
-// reads each element once; where one block cannot have all pixels, moments_merge_kernel merges what the blocks found.
-// moments_kernel: a block for each result, any axes; each element is read once.
+// moments_lanes_kernel: features, over pixels. A block has up to 32 groups of eight channels and a range of pixels.
+// moments_kernel: any axes. A block has a range of the elements of one result.
+// moments_merge_kernel: what the blocks found, where one block cannot have all elements of a result.
 
 #include <bit>
 #include <cmath>
@@ -42,46 +42,125 @@ __device__ void add_element(T x, T share, T& mean, T& deviations) {
   deviations += before * (x - mean);
 }
 
+/// The elements of a result in ranges, one for each block.
+struct Ranges {
+  std::int64_t size = 0, length = 1, count = 1;  // elements; elements of every range but the last; ranges
+  __device__ std::int64_t length_of(std::int64_t range) const {
+    const std::int64_t rest = size - range * length;
+    return rest < length ? rest : length;
+  }
+};
+
+/// For results that are this many blocks when each has all elements; `least`: of a range.
+Ranges split(std::int64_t size, std::int64_t blocks, std::int64_t least) {
+  constexpr std::int64_t enough_blocks = 1024;
+  const std::int64_t wanted = std::max<std::int64_t>(1, enough_blocks / std::max<std::int64_t>(1, blocks));
+  const std::int64_t length = std::max((size + wanted - 1) / wanted, least);
+  return {size, length, std::max<std::int64_t>(1, (size + length - 1) / length)};
+}
+
+// Merging ranges
+// -------------------------------------------------------------------------------------------------------------
+
+constexpr unsigned merge_columns = 8, merge_rows = threads / merge_columns;  // threads: channels, and ranges at a time
+
+/// The sum of a column of the block's threads, in each of them.
+template <class T>
+__device__ T column_sum(T value, T* scratch) {
+  __syncthreads();  // an earlier sum may still be read
+  scratch[threadIdx.x] = value;
+  __syncthreads();
+  for (unsigned half = merge_rows / 2; half > 0; half /= 2) {
+    if (threadIdx.x < half * merge_columns) scratch[threadIdx.x] += scratch[threadIdx.x + half * merge_columns];
+    __syncthreads();
+  }
+  return scratch[threadIdx.x % merge_columns];
+}
+
+/// From means and deviations [sample][range][channel], first the mean and then the deviations from it: plain sums,
+/// whose loads do not wait for each other.
+template <class T>
+__global__ void moments_merge_kernel(const T* means, const T* deviations, T* mean_out, T* rstd_out,
+                                     std::int64_t channels, Ranges ranges, T eps) {
+  const std::int64_t channel = static_cast<std::int64_t>(blockIdx.x) * merge_columns + threadIdx.x % merge_columns;
+  const std::int64_t sample = blockIdx.y, first = sample * ranges.count * channels + channel;
+  const std::int64_t first_range = threadIdx.x / merge_columns, last_range = channel < channels ? ranges.count : 0;
+  T* scratch = cuda::shared_memory<T>();
+
+  const T origin = channel < channels ? means[first] : T(0);
+  T sum = 0;
+#pragma unroll 4
+  for (std::int64_t range = first_range; range < last_range; range += merge_rows) {
+    sum += static_cast<T>(ranges.length_of(range)) * (means[first + range * channels] - origin);
+  }
+  const T mean = origin + column_sum(sum, scratch) / static_cast<T>(ranges.size);
+  T all = 0;
+#pragma unroll 4
+  for (std::int64_t range = first_range; range < last_range; range += merge_rows) {
+    const T delta = means[first + range * channels] - mean;
+    all += deviations[first + range * channels] + static_cast<T>(ranges.length_of(range)) * delta * delta;
+  }
+  all = column_sum(all, scratch);
+  if (threadIdx.x >= merge_columns || channel >= channels) return;
+  mean_out[sample * channels + channel] = mean;
+  rstd_out[sample * channels + channel] = Statistics<T>{static_cast<T>(ranges.size), mean, all}.rstd(eps);
+}
+
+/// Makes the blocks of ranges write to the results, or to partial results in the workspace that are then merged.
+template <class T, class WriteRanges>
+void merge_ranges(const Buffers& b, cudaStream_t stream, std::int64_t samples, std::int64_t channels,
+                  const Ranges& ranges, T eps, const WriteRanges& write) {
+  T *const mean = b.out_as<T>(0), *const rstd = b.out_as<T>(1);
+  if (ranges.count == 1) return write(mean, rstd);
+  T *const means = static_cast<T*>(b.workspace), *const deviations = means + samples * ranges.count * channels;
+  write(means, deviations);
+  const auto blocks = static_cast<unsigned>((channels + merge_columns - 1) / merge_columns);
+  cuda::launch(moments_merge_kernel<T>, dim3(blocks, static_cast<unsigned>(samples)), threads, threads * sizeof(T),
+               stream, means, deviations, mean, rstd, channels, ranges, eps);
+}
+
+template <class T>
+std::size_t merge_workspace(std::int64_t results, const Ranges& ranges) {
+  return ranges.count > 1 ? 2 * static_cast<std::size_t>(results * ranges.count) * sizeof(T) : 0;
+}
+
 // Features
 // -------------------------------------------------------------------------------------------------------------
 
 /// x [samples][pixels][8 * groups] -> [samples][8 * groups].
 struct Features {
-  std::int64_t samples = 1, pixels = 1, groups = 1;
-  std::int64_t chunk = 1, chunks = 1;  // pixels of a block, and ranges of so many
-  unsigned width = 1, tiles = 1;       // groups of a block, and blocks for all groups
+  std::int64_t samples = 1, groups = 1;
+  Ranges pixels;
+  unsigned width = 1, tiles = 1;  // groups of a block, and blocks for all groups
   __host__ __device__ std::int64_t channels() const { return groups * cuda::lanes; }
 };
 
-Features split(std::int64_t samples, std::int64_t pixels, std::int64_t groups) {
-  constexpr std::int64_t enough_blocks = 1024, least_rounds = 8;
+Features features_of(std::int64_t samples, std::int64_t pixels, std::int64_t groups) {
+  constexpr std::int64_t least_rounds = 8;
   Features f;
   f.samples = samples;
-  f.pixels = pixels;
   f.groups = groups;
   f.width = std::min(32u, std::bit_ceil(static_cast<unsigned>(std::min<std::int64_t>(groups, 32))));
   f.tiles = static_cast<unsigned>((groups + f.width - 1) / f.width);
-  const std::int64_t rows = threads / f.width;  // pixels that a block has at a time
-  const std::int64_t wanted = std::max<std::int64_t>(1, enough_blocks / (samples * f.tiles));
-  f.chunk = std::max((pixels + wanted - 1) / wanted, rows * least_rounds);
-  f.chunks = (pixels + f.chunk - 1) / f.chunk;
+  f.pixels = split(pixels, samples * f.tiles, threads / f.width * least_rounds);
   return f;
 }
 
-/// Writes mean and rstd where a block has all pixels; else mean and deviations of its own, [sample][chunk][channel].
+/// Writes mean and rstd where a block has all pixels; else mean and deviations of its own, [sample][range][channel].
 template <class T>
 __global__ void moments_lanes_kernel(const T* x, float* mean_out, float* second_out, Features f, float eps) {
   constexpr int lanes = cuda::lanes;
   const unsigned column = threadIdx.x % f.width, row = threadIdx.x / f.width, rows = threads / f.width;
   const unsigned tile = blockIdx.x % f.tiles;
-  const std::int64_t part = blockIdx.x / f.tiles;  // sample * chunks + chunk
-  const std::int64_t sample = part / f.chunks, first = part % f.chunks * f.chunk;
-  const std::int64_t last = first + f.chunk < f.pixels ? first + f.chunk : f.pixels;
+  const std::int64_t part = blockIdx.x / f.tiles;  // sample * ranges + range
+  const std::int64_t sample = part / f.pixels.count, range = part % f.pixels.count;
+  const std::int64_t first = range * f.pixels.length, last = first + f.pixels.length_of(range);
   const std::int64_t group = static_cast<std::int64_t>(tile) * f.width + column;
 
   float mean[lanes] = {}, deviations[lanes] = {}, count = 0;
   if (group < f.groups) {
-    const T* own = x + (sample * f.pixels * f.groups + group) * lanes;
+    const T* own = x + (sample * f.pixels.size * f.groups + group) * lanes;
+#pragma unroll 4
     for (std::int64_t pixel = first + row; pixel < last; pixel += rows) {
       float v[lanes];
       cuda::load_lanes(own + pixel * f.channels(), v);
@@ -119,7 +198,7 @@ __global__ void moments_lanes_kernel(const T* x, float* mean_out, float* second_
     __syncthreads();
   }
   if (row > 0 || group >= f.groups) return;
-  if (f.chunks == 1) {
+  if (f.pixels.count == 1) {
     for (int k = 0; k < lanes; ++k) deviations[k] = Statistics<float>{count, mean[k], deviations[k]}.rstd(eps);
   }
   const std::int64_t to = part * f.channels() + group * lanes;
@@ -127,36 +206,12 @@ __global__ void moments_lanes_kernel(const T* x, float* mean_out, float* second_
   cuda::store_lanes(second_out + to, deviations);
 }
 
-constexpr unsigned merge_columns = 32, merge_rows = 8;  // threads of a block: channels, and chunks at a time
-
-/// Merges the chunks of each channel.
-__global__ void moments_merge_kernel(const float* means, const float* deviations, float* mean_out, float* rstd_out,
-                                     Features f, float eps) {
-  const std::int64_t channels = f.channels(),
-                     channel = static_cast<std::int64_t>(blockIdx.x) * merge_columns + threadIdx.x;
-  const std::int64_t sample = blockIdx.y;
-  Statistics<float> own;
-  if (channel < channels) {
-    for (std::int64_t chunk = threadIdx.y; chunk < f.chunks; chunk += merge_rows) {
-      const std::int64_t from = (sample * f.chunks + chunk) * channels + channel, rest = f.pixels - chunk * f.chunk;
-      own.merge({static_cast<float>(rest < f.chunk ? rest : f.chunk), means[from], deviations[from]});
-    }
-  }
-  Statistics<float>* shared = cuda::shared_memory<Statistics<float>>();
-  shared[threadIdx.y * merge_columns + threadIdx.x] = own;
-  __syncthreads();
-  if (threadIdx.y > 0 || channel >= channels) return;
-  for (unsigned row = 1; row < merge_rows; ++row) own.merge(shared[row * merge_columns + threadIdx.x]);
-  mean_out[sample * channels + channel] = own.mean;
-  rstd_out[sample * channels + channel] = own.rstd(eps);
-}
-
 /// Features over all their pixels, or over samples and pixels.
 std::optional<Features> as_features(const MomentsAttrs& a, const Type& x) {
   if (!cuda::in_lanes(x) || x.shape.numel() == 0) return std::nullopt;
   const std::int64_t samples = x.shape[0], pixels = x.shape[2] * x.shape[3], groups = x.shape[1] / cuda::lanes;
-  if (a.axes == std::vector{2, 3}) return split(samples, pixels, groups);
-  if (a.axes == std::vector{0, 2, 3}) return split(1, samples * pixels, groups);
+  if (a.axes == std::vector{2, 3}) return features_of(samples, pixels, groups);
+  if (a.axes == std::vector{0, 2, 3}) return features_of(1, samples * pixels, groups);
   return std::nullopt;
 }
 
@@ -164,19 +219,13 @@ template <class T>
 Step lanes_step(const Features& f, float eps) {
   Step step;
   step.kernel = "moments cuda:lanes";
-  const auto partials = static_cast<std::size_t>(f.samples * f.chunks * f.channels());
-  if (f.chunks > 1) step.workspace = 2 * partials * sizeof(float);
-  step.run = [f, eps, partials](const Buffers& b, Stream& stream) {
+  step.workspace = merge_workspace<float>(f.samples * f.channels(), f.pixels);
+  step.run = [f, eps](const Buffers& b, Stream& stream) {
     const cudaStream_t queue = cuda::stream_of(stream);
-    float *const mean = b.out_as<float>(0), *const rstd = b.out_as<float>(1);
-    float* const means = f.chunks > 1 ? static_cast<float*>(b.workspace) : mean;
-    float* const deviations = f.chunks > 1 ? means + partials : rstd;
-    cuda::launch(moments_lanes_kernel<T>, static_cast<unsigned>(f.samples * f.chunks * f.tiles), threads,
-                 (2 * cuda::lanes + 1) * threads * sizeof(float), queue, b.get<T>(0), means, deviations, f, eps);
-    if (f.chunks == 1) return;
-    const auto blocks = static_cast<unsigned>((f.channels() + merge_columns - 1) / merge_columns);
-    cuda::launch(moments_merge_kernel, dim3(blocks, static_cast<unsigned>(f.samples)), dim3(merge_columns, merge_rows),
-                 merge_columns * merge_rows * sizeof(Statistics<float>), queue, means, deviations, mean, rstd, f, eps);
+    merge_ranges(b, queue, f.samples, f.channels(), f.pixels, eps, [&](float* mean, float* second) {
+      cuda::launch(moments_lanes_kernel<T>, static_cast<unsigned>(f.samples * f.pixels.count * f.tiles), threads,
+                   (2 * cuda::lanes + 1) * threads * sizeof(float), queue, b.get<T>(0), mean, second, f, eps);
+    });
   };
   return step;
 }
@@ -209,11 +258,15 @@ struct Axes {
   }
 };
 
+/// Writes mean and rstd where a block has all elements; else mean and deviations of its own, [range][result].
 template <class T>
-__global__ void moments_kernel(const T* x, T* mean_out, T* rstd_out, Axes kept, Axes summed, T eps) {
-  const T* own = x + kept.locate(blockIdx.x);
+__global__ void moments_kernel(const T* x, T* mean_out, T* second_out, Axes kept, Axes summed, Ranges ranges, T eps) {
+  const std::int64_t range = blockIdx.x / kept.size, first = range * ranges.length;
+  const std::int64_t last = first + ranges.length_of(range);
+  const T* own = x + kept.locate(blockIdx.x % kept.size);
   Statistics<T> s;
-  for (std::int64_t i = threadIdx.x; i < summed.size; i += threads) {
+#pragma unroll 4
+  for (std::int64_t i = first + threadIdx.x; i < last; i += threads) {
     s.count += 1;
     add_element(own[summed.locate(i)], 1 / s.count, s.mean, s.deviations);
   }
@@ -226,7 +279,7 @@ __global__ void moments_kernel(const T* x, T* mean_out, T* rstd_out, Axes kept, 
   }
   if (threadIdx.x > 0) return;
   mean_out[blockIdx.x] = shared[0].mean;
-  rstd_out[blockIdx.x] = shared[0].rstd(eps);
+  second_out[blockIdx.x] = ranges.count == 1 ? shared[0].rstd(eps) : shared[0].deviations;
 }
 
 template <class T>
@@ -237,12 +290,18 @@ Step plain_step(const MomentsAttrs& a, const TensorDesc& x) {
     const bool is_summed = std::find(a.axes.begin(), a.axes.end(), axis) != a.axes.end();
     (is_summed ? summed : kept).add(x.type.shape[axis], steps[static_cast<std::size_t>(axis)]);
   }
+  constexpr std::int64_t least_rounds = 4;
+  const Ranges ranges = split(summed.size, kept.size, threads * least_rounds);
   Step step;
   step.kernel = "moments cuda";
-  step.run = [kept, summed, eps = static_cast<T>(a.eps)](const Buffers& b, Stream& stream) {
+  step.workspace = merge_workspace<T>(kept.size, ranges);
+  step.run = [kept, summed, ranges, eps = static_cast<T>(a.eps)](const Buffers& b, Stream& stream) {
     if (kept.size == 0) return;
-    cuda::launch(moments_kernel<T>, static_cast<unsigned>(kept.size), threads, threads * sizeof(Statistics<T>),
-                 cuda::stream_of(stream), b.get<T>(0), b.out_as<T>(0), b.out_as<T>(1), kept, summed, eps);
+    const cudaStream_t queue = cuda::stream_of(stream);
+    merge_ranges(b, queue, 1, kept.size, ranges, eps, [&](T* mean, T* second) {
+      cuda::launch(moments_kernel<T>, static_cast<unsigned>(kept.size * ranges.count), threads,
+                   threads * sizeof(Statistics<T>), queue, b.get<T>(0), mean, second, kept, summed, ranges, eps);
+    });
   };
   return step;
 }

@@ -12,7 +12,8 @@ TEST_CASE("moments on CUDA: features over pixels, and over samples and pixels") 
   for (const Precision precision : precisions) {
     for (const auto& axes : {std::vector{2, 3}, std::vector{0, 2, 3}}) {
       // One block for each sample and several; groups that fill a block, and that do not.
-      for (const Shape& shape : {Shape{2, 8, 3, 5}, {2, 24, 9, 7}, {1, 256, 13, 10}, {2, 264, 1, 90}}) {
+      for (const Shape& shape :
+           {Shape{2, 8, 3, 5}, {2, 24, 9, 7}, {1, 256, 13, 10}, {2, 264, 1, 90}, {1, 8, 41, 250}}) {
         check_pass(features_pass(moments_op, MomentsAttrs{.axes = axes}, {varied(shape, 5)}, precision),
                    "moments cuda:lanes", limit);
       }
@@ -26,6 +27,16 @@ TEST_CASE("moments on CUDA: row-major over any axes") {
       const LayoutChoice layouts{{Layout::nchw}, {Layout::nchw, Layout::nchw}, 0};
       check_pass({moments_op, MomentsAttrs{.axes = axes}, {varied({3, 5, 4, 7}, 2).to(dtype)}, layouts}, "moments cuda",
                  limit);
+    }
+  }
+}
+
+TEST_CASE("moments on CUDA: few results of many elements are made by several blocks each") {
+  for (const auto& axes : {std::vector{2, 3}, std::vector{0, 2, 3}}) {
+    for (const DType dtype : {DType::f32, DType::f64}) {
+      const LayoutChoice layouts{{Layout::nchw}, {Layout::nchw, Layout::nchw}, 0};
+      Pass pass{moments_op, MomentsAttrs{.axes = axes}, {varied({2, 3, 67, 50}, 4).to(dtype)}, layouts};
+      check_pass(pass, "moments cuda", limit);
     }
   }
 }
