@@ -1,10 +1,11 @@
-// The three ops of convolution. Features of f32 go to the implicit matrix product or to the kernel for few outputs;
-// here stand the plain loops for everything else (groups, f64, row-major memory).
+// The three ops of convolution. Features of f32 go to the implicit matrix product or to the kernels for few inputs and
+// few outputs; here stand the plain loops for everything else (groups, f64, row-major memory).
 
 #include <array>
 
 #include "g2face/ops/conv2d.hpp"
 #include "kernels/block.cuh"
+#include "kernels/cuda/few_inputs.hpp"
 #include "kernels/cuda/few_outputs.hpp"
 #include "kernels/cuda/implicit_gemm.hpp"
 #include "kernels/cuda/kernels.hpp"
@@ -146,13 +147,14 @@ std::vector<LayoutChoice> image_layouts(const Type& image, const Type& result, c
   const Shape &x = image.shape, &y = result.shape;
   const std::int64_t taps = a.kernel[0] * a.kernel[1];
   if (image.dtype == DType::f32 && fits_product) {
-    constexpr std::int64_t shallow = 256;  // sums so short gather from nchw as fast as they copy from nhwc
     if (is_pointwise(a) && x[2] * x[3] > 1 && cuda::few_outputs_suit(x[1], y[1], is_narrow(features))) {
       choices.add(features, Layout::nchw);
     } else {
       choices.add(layout_of(x), layout_of(y));
     }
-    if (x[1] * taps <= shallow) choices.add(Layout::nchw, layout_of(y));
+    // From nchw it gathers: a longer sum than this takes longer than a reorder and copies.
+    constexpr std::int64_t few_channels = 16, shallow = 256;
+    if (x[1] < few_channels && x[1] * taps <= shallow) choices.add(Layout::nchw, layout_of(y));
   }
   // Each product of the plain loops reads its two factors.
   const double products = static_cast<double>(y.numel()) * static_cast<double>(x[1] / a.groups * taps);
@@ -164,6 +166,7 @@ std::vector<LayoutChoice> image_layouts(const Type& image, const Type& result, c
 
 std::optional<Step> conv2d_cuda(const Conv2dAttrs& a, const Signature& s) {
   const Shape &x = s.in[0].type.shape, &w = s.in[1].type.shape, &y = s.out[0].type.shape;
+  if (auto step = cuda::few_inputs_step("conv2d", a, s)) return step;
   if (is_pointwise(a)) {
     if (auto step = cuda::few_outputs_step("conv2d", s, w[1], 1)) return step;
   }
@@ -194,6 +197,11 @@ std::optional<Step> conv2d_input_grad_cuda(const Conv2dAttrs& a, const Signature
 std::vector<LayoutChoice> conv2d_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                               Precision precision) {
   const bool fits = cuda::gemm_of_conv2d(a, in[0].shape, in[1].shape, out[0].shape).has_value();
+  if (fits && in[0].dtype == DType::f32 && cuda::few_inputs_suit(a, in[0].shape, out[0].shape)) {
+    Choices choices;
+    choices.add(Layout::nchw, out[0].shape[1] <= 4 ? Layout::nchw : cuda::feature_layout(precision));
+    return choices.all;
+  }
   return image_layouts(in[0], out[0], a, fits, precision);
 }
 

@@ -293,6 +293,26 @@ TEST_CASE("conv2d on CUDA: from images, and to one pixel") {
   }
 }
 
+TEST_CASE("conv2d on CUDA: from a few channels") {
+  const Conv2dAttrs stem{.stride = {2, 2}, .pad = {3, 3}};
+  for (const Storage& s : storages) {
+    for (Call call :
+         {forward({2, 3, 9, 19}, {16, 3, 3, 3}, {.pad = {1, 1}}), forward({1, 3, 15, 22}, {64, 3, 7, 7}, stem),
+          forward({2, 1, 5, 24}, {24, 1, 1, 1}), forward({1, 4, 3, 9}, {136, 4, 1, 1}, {.pad = {1, 0}}),
+          forward({1, 2, 7, 6}, {8, 2, 2, 3}, {.stride = {2, 1}, .pad = {0, 2}}),
+          // to a few
+          forward({2, 3, 6, 12}, {3, 3, 3, 3}, {.pad = {1, 1}}), forward({1, 1, 4, 7}, {2, 1, 1, 1}),
+          forward({2, 2, 9, 9}, {4, 2, 7, 7}, stem)}) {
+      call.y = call.result().shape[1] <= 4 ? Layout::nchw : s.features;
+      call.precision = s.precision;
+      const auto step = call.step();
+      REQUIRE(step);
+      CHECK(step->kernel == "conv2d few inputs");
+      check_call_on_cuda(call, step);
+    }
+  }
+}
+
 TEST_CASE("conv2d on CUDA: to a few channels") {
   for (const Storage& s : storages) {
     for (Call call : {forward({2, 64, 5, 7}, {3, 64, 1, 1}), forward({1, 8, 9, 9}, {1, 8, 1, 1}),
