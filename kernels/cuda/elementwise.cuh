@@ -93,4 +93,7 @@ __device__ T apply(Binary f, T x, T y) {
   return x;
 }
 
+/// The sigmoid to within a few ulp of f32 where it is not tiny: for results that are rounded to 16 bits.
+inline __device__ float approximate_sigmoid(float x) { return __fdividef(1.f, 1.f + __expf(-x)); }
+
 }  // namespace g2face::cuda

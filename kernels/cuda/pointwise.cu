@@ -6,12 +6,14 @@
 // decoding of each operation. In nhwc that is eight channels of two pixels; rows of nchw serve as well. Of 16-bit
 // features a thread moves 16 bytes at once. What is repeated along an axis comes from the first-level cache.
 // pointwise_kernel: a thread for each element, any shape and any steps.
+// Programs that the networks use most are compiled instead: pointwise_compiled.cu.
 
 #include <type_traits>
 #include <utility>
 
 #include "kernels/cuda/index_space.hpp"
 #include "kernels/cuda/kernels.hpp"
+#include "kernels/cuda/pointwise_compiled.hpp"
 #include "kernels/cuda/pointwise_run.cuh"
 #include "kernels/cuda/step.hpp"
 #include "kernels/cuda/storage.cuh"
@@ -258,7 +260,8 @@ std::optional<Step> pointwise_cuda(const PointwiseAttrs& a, const Signature& s) 
   };
   std::optional<Step> step;
   if (dtype == DType::f32 && lined && stored_as(layout)) {
-    step = cuda::with_storage(layout, [&]<class T>() { return lanes_step<T>(*program, *lined, s); });
+    step = cuda::compiled_step(a, *lined, s);
+    if (!step) step = cuda::with_storage(layout, [&]<class T>() { return lanes_step<T>(*program, *lined, s); });
   } else if (dtype == DType::f32 && !is_narrow(layout) && stored_as(Layout::nchw)) {
     step = plain_step<float>(*program, space);
   } else if (dtype == DType::f64) {

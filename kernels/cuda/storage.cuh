@@ -26,18 +26,42 @@ __device__ __forceinline__ void unrolled(const F& f) {
 /// Eight neighbours, the unit of kernels for nhwc: 32 aligned bytes of float, 16 of bf16 and f16.
 constexpr int lanes = 8;
 
+/// Eight neighbours as they lie in memory.
 template <class T>
-__device__ void load_lanes(const T* from, float* v) {
+struct StoredLanes {
+  uint4 packed;
+};
+template <>
+struct StoredLanes<float> {
+  float4 low, high;
+};
+
+template <class T>
+__device__ StoredLanes<T> load_stored(const T* from) {
   if constexpr (sizeof(T) == sizeof(float)) {
-    const float4 a = reinterpret_cast<const float4*>(from)[0], b = reinterpret_cast<const float4*>(from)[1];
+    return {reinterpret_cast<const float4*>(from)[0], reinterpret_cast<const float4*>(from)[1]};
+  } else {
+    return {*reinterpret_cast<const uint4*>(from)};
+  }
+}
+
+template <class T>
+__device__ void unpack_lanes(const StoredLanes<T>& stored, float* v) {
+  if constexpr (sizeof(T) == sizeof(float)) {
+    const float4 a = stored.low, b = stored.high;
     v[0] = a.x, v[1] = a.y, v[2] = a.z, v[3] = a.w;
     v[4] = b.x, v[5] = b.y, v[6] = b.z, v[7] = b.w;
   } else {
-    const uint4 packed = *reinterpret_cast<const uint4*>(from);
+    const uint4 packed = stored.packed;
     const float2 a = unpack<T>(packed.x), b = unpack<T>(packed.y), c = unpack<T>(packed.z), d = unpack<T>(packed.w);
     v[0] = a.x, v[1] = a.y, v[2] = b.x, v[3] = b.y;
     v[4] = c.x, v[5] = c.y, v[6] = d.x, v[7] = d.y;
   }
+}
+
+template <class T>
+__device__ void load_lanes(const T* from, float* v) {
+  unpack_lanes(load_stored(from), v);
 }
 
 template <class T>

@@ -2,6 +2,7 @@
 
 #include "cuda/pass_check.hpp"
 #include "kernels/cuda/pointwise_program.hpp"
+#include "kernels/cuda/pointwise_programs.hpp"
 
 namespace g2face::test {
 namespace {
@@ -23,33 +24,89 @@ std::vector<Tensor> inputs_of(const std::vector<Shape>& shapes) {
   return in;
 }
 
-/// As features, and row-major.
-void check_program(const std::vector<Shape>& in, const PointwiseAttrs& attrs) {
+/// As features, by the kernel of that name, and row-major.
+void check_program(const std::vector<Shape>& in, const PointwiseAttrs& attrs,
+                   const std::string& kernel = "pointwise cuda:lanes") {
   for (const Precision precision : precisions) {
-    check_pass(features_pass(pointwise_op, attrs, inputs_of(in), precision), "pointwise cuda:lanes");
+    check_pass(features_pass(pointwise_op, attrs, inputs_of(in), precision), kernel);
   }
   const LayoutChoice rows{std::vector(in.size(), Layout::nchw), std::vector(attrs.results.size(), Layout::nchw), 0};
   const std::int64_t pixels = attrs.shape[2] * attrs.shape[3];
   check_pass({pointwise_op, attrs, inputs_of(in), rows}, pixels % 8 == 0 ? "pointwise cuda:lanes" : "pointwise cuda");
 }
 
-TEST_CASE("pointwise on CUDA: programs of the networks") {
+template <class P>
+PointwiseAttrs attrs_of(const Shape& shape) {
+  PointwiseAttrs attrs{shape, {}, {std::begin(P::results), std::end(P::results)}};
+  double constant = 0.2;
+  for (const cuda::ProgramStep& step : P::steps) {
+    attrs.program.push_back(step.is_unary ? apply(step.unary, step.x, constant, constant - 0.5)
+                                          : apply(step.binary, step.x, step.y));
+    if (step.is_unary) constant += 0.75;
+  }
+  return attrs;
+}
+
+/// What the table says of an input, as a shape: `shared` by all samples or not.
+Shape shape_of(cuda::Role role, const Shape& x, bool shared) {
+  switch (role) {
+    case cuda::Role::channel:
+      return shared ? Shape{x[1], 1, 1} : Shape{x[0], x[1], 1, 1};
+    case cuda::Role::pixel:
+      return {shared ? 1 : x[0], 1, x[2], x[3]};
+    default:
+      return x;
+  }
+}
+
+template <class P>
+std::vector<Shape> shapes_of(const Shape& x, bool shared) {
+  std::vector<Shape> shapes;
+  for (const cuda::Role role : P::in) shapes.push_back(shape_of(role, x, shared));
+  return shapes;
+}
+
+template <class... P>
+void check_compiled(std::tuple<P...>*, const Shape& x, bool shared) {
+  (check_program(shapes_of<P>(x, shared), attrs_of<P>(x), P::kernel), ...);
+}
+
+TEST_CASE("pointwise on CUDA: compiled programs") {
+  // Lines with and without partners, and one sample, of which channels and pixels cannot be told from shared ones.
   for (const Shape& x : {Shape{2, 24, 5, 7}, {3, 8, 1, 2}, {1, 40, 4, 4}}) {
-    const Shape sample{x[0], x[1], 1, 1}, channel{x[1], 1, 1}, pixel{x[0], 1, x[2], x[3]};
-    // Demodulation, noise, bias, leaky ReLU, gain; the result twice, one of them with the next style.
-    check_program({x, sample, pixel, channel, sample, sample},
-                  {x,
-                   {apply(Binary::mul, 0, 1), apply(Binary::add, 6, 2), apply(Binary::add, 7, 3),
-                    apply(Unary::leaky_relu, 8, 0.2), apply(Unary::affine, 9, 1.4142135), apply(Binary::mul, 10, 4),
-                    apply(Binary::mul, 10, 5)},
-                   {11, 12}});
-    // The sum of two normalised branches.
-    check_program({x, sample, sample, x, sample, sample},
-                  {x,
-                   {apply(Binary::sub, 0, 1), apply(Binary::mul, 6, 2), apply(Unary::leaky_relu, 7, 0.2),
-                    apply(Binary::sub, 3, 4), apply(Binary::mul, 9, 5), apply(Binary::add, 8, 10),
-                    apply(Unary::affine, 11, 0.70710678)},
-                   {12}});
+    for (const bool shared : {false, true}) check_compiled(static_cast<cuda::CompiledPrograms*>(nullptr), x, shared);
+  }
+}
+
+TEST_CASE("pointwise on CUDA: compiled programs in place") {
+  using P = cuda::programs::Blend;
+  const Shape x{2, 16, 5, 3};
+  for (const Precision precision : precisions) {
+    const Pass pass = features_pass(pointwise_op, attrs_of<P>(x), inputs_of(shapes_of<P>(x, false)), precision);
+    const Tensor want = run_pass(pass).out[0];
+    for (const int input : {0, 3, 4}) {
+      const Tensor got = run_pass(pass, input).out[0];
+      CHECK(std::memcmp(got.data(), want.data(), want.bytes()) == 0);
+    }
+  }
+}
+
+TEST_CASE("pointwise on CUDA: operands that lie otherwise than a compiled program has them are interpreted") {
+  using P = cuda::programs::Residual;
+  const Shape x{2, 16, 3, 4};
+  std::vector<Shape> in = shapes_of<P>(x, true);
+  in[3] = {1, 16, 3, 4};
+  check_program(in, attrs_of<P>(x));
+  in[3] = {2, 1, 3, 4};
+  check_program(in, attrs_of<P>(x));
+  in = shapes_of<P>(x, true);
+  in[1] = {2, 1, 3, 4};
+  check_program(in, attrs_of<P>(x));
+}
+
+TEST_CASE("pointwise on CUDA: programs like those of the networks") {
+  for (const Shape& x : {Shape{2, 24, 5, 7}, {3, 8, 1, 2}, {1, 40, 4, 4}}) {
+    const Shape sample{x[0], x[1], 1, 1}, channel{x[1], 1, 1};
     // A mask that blends, with what was hidden added.
     check_program(
         {x, channel, x, sample, sample, x, x, sample},

@@ -58,6 +58,8 @@ inline int __popc(unsigned bits) { return std::popcount(bits); }
 inline int __clz(int bits) { return std::countl_zero(static_cast<unsigned>(bits)); }
 inline int __ffs(int bits) { return bits == 0 ? 0 : std::countr_zero(static_cast<unsigned>(bits)) + 1; }
 inline float rsqrtf(float v) { return 1 / std::sqrt(v); }
+inline float __expf(float v) { return std::exp(v); }
+inline float __fdividef(float x, float y) { return x / y; }
 /// Sine and cosine of pi x. CUDA's are within two units in the last place.
 inline void sincospif(float x, float* sine, float* cosine) {
   const double angle = 3.14159265358979323846 * static_cast<double>(x);
