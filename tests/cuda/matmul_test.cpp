@@ -2,6 +2,8 @@
 
 #include "g2face/ops/matmul.hpp"
 
+#include <cmath>
+
 #include "cuda/kernel_check.hpp"
 #include "g2face/plan/executor.hpp"
 
