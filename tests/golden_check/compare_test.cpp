@@ -72,11 +72,18 @@ TEST_CASE("limits follow family, kind and arithmetic") {
   CHECK(op_limit(output, f32) == 5e-6);
   CHECK(op_limit(output, reference) == 1e-6);
   CHECK(op_limit(output, rough) == 1e-2);
+  CHECK(rough.rough());
+  CHECK_FALSE(Arithmetic{.precision = Precision::fast}.rough());
   CHECK(op_limit(output, {.device = Device::cuda(), .precision = Precision::tf32}) == 1.25e-3);
   CHECK(op_limit(output, {.device = Device::cuda(), .precision = Precision::strict}) == op_limit(output, f32));
-  CHECK(network_limits(rough).output == 1e-2);
-  CHECK(network_limits({.device = Device::cuda(), .precision = Precision::bf16}).output == 2e-2);
-  CHECK(network_limits({.device = Device::cuda(), .precision = Precision::f16}).output == 2.5e-3);
+  CHECK(network_limits(f32, 3).output == network_limits(f32).output);
+  CHECK(network_limits(rough).output == doctest::Approx(2 * 1.7e-3 * 10));  // two factors, 50 layers
+  CHECK(network_limits(rough, 3).output == doctest::Approx(std::sqrt(3.0) * network_limits(rough).output));
+  const NetworkLimits bf16 = network_limits({.device = Device::cuda(), .precision = Precision::bf16});
+  const NetworkLimits f16 = network_limits({.device = Device::cuda(), .precision = Precision::f16});
+  CHECK(bf16.output == doctest::Approx(std::sqrt(1.5) * network_limits(rough).output));
+  CHECK(f16.output == doctest::Approx(bf16.output / 8));
+  CHECK(f16.logit == doctest::Approx(6 * f16.output));
   CHECK(op_limit({.family = 'g', .result = Result::gradient}, f32) == 3e-5);
   const OpResult inner{.family = 'h', .result = Result::r1_gradient, .name = "convs.1.conv1.1.bias", .batch = 4};
   CHECK(op_limit(inner, f32) == 2e-3);
@@ -95,6 +102,9 @@ TEST_CASE("a case passes only if something was compared and nothing is off") {
   r.findings.push_back({"c", NAN, 1});
   CHECK(r.status() == Status::failed);
   CHECK(r.worst()->tensor == "c");
+  CaseResult gradients_alone;
+  gradients_alone.not_compared = 3;
+  CHECK(gradients_alone.status() == Status::failed);
   CHECK(failed("x", "broken").status() == Status::failed);
   CHECK(not_yet("x", "later").status() == Status::not_yet);
 }

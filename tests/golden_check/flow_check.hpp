@@ -2,7 +2,6 @@
 // Checks the recorded run of the reference's test program: a photo is anonymized and recovered.
 
 #include <filesystem>
-#include <vector>
 
 #include "network_check.hpp"
 
@@ -12,8 +11,9 @@ namespace g2face::golden {
 bool is_flow(const std::filesystem::path& tensors);
 
 /// Each step goes on from what the library computed in the step before, except that the recorded bits and decoded
-/// floats are used (the lowest bits of a float depend on the order of summation).
-std::vector<Finding> check_flow(const std::filesystem::path& tensors, const NetworkFolders& folders,
-                                const NetworkOptions& options);
+/// floats are used (the lowest bits of a float depend on the order of summation). Adds findings to `result`, and in
+/// rough arithmetic a note of what they mean: quality of pictures, likeness of identities, wrong bits.
+void check_flow(const std::filesystem::path& tensors, const NetworkFolders& folders, const NetworkOptions& options,
+                CaseResult& result);
 
 }  // namespace g2face::golden

@@ -15,7 +15,9 @@ using namespace g2face::golden;
 constexpr const char* usage = R"(usage: golden_check PATH... [options]
 PATH is a golden folder (with ops/, nets/, images/ and perhaps manifests/), one of its folders, or a file.
   --device reference|cpu|cuda[:N]  where to compute (default cpu)
-  --precision NAME              strict (default, also called f32), fast or bf16; on cuda also tf32 and f16
+  --precision NAME              strict (default, also called f32), fast or bf16; on cuda also tf32 and f16.
+                                Where products are rounded (bf16, tf32, f16), gradients are not compared: they jump
+                                where a rounded activation changes sign (docs/goldens.md). They are counted.
   --threads N                   threads of a computation (default: all)
   --jobs N                      operator cases at once (default 1)
   --manifests DIR, --images DIR in place of the folders beside the golden files

@@ -153,12 +153,12 @@ class NetworkCase {
 };
 
 /// Runs a check, turning what it throws into a failed case.
-CaseResult timed(const std::string& name, const std::function<std::vector<Finding>()>& check_it) {
+CaseResult timed(const std::string& name, const std::function<void(CaseResult&)>& check_it) {
   CaseResult result;
   result.name = name;
   const auto begin = std::chrono::steady_clock::now();
   try {
-    result.findings = check_it();
+    check_it(result);
   } catch (const std::exception& e) {
     result.message = e.what();
   }
@@ -191,7 +191,7 @@ void check_network(const fs::path& path, const NetworkFolders& folders, const Ne
     return picture;
   };
   for (const std::string& c : cases)
-    report.add(timed(stem + "/" + c, [&] {
+    report.add(timed(stem + "/" + c, [&](CaseResult& result) {
       std::vector<Finding> first;
       if (!weights) {
         weights = Weights::make(folders.manifests, file.network);
@@ -199,7 +199,7 @@ void check_network(const fs::path& path, const NetworkFolders& folders, const Ne
       }
       std::vector<Finding> rest = NetworkCase(file, c, *weights, options).run(*found.adapter, found.number, real);
       rest.insert(rest.begin(), first.begin(), first.end());
-      return rest;
+      result.findings = std::move(rest);
     }));
 }
 
@@ -217,7 +217,8 @@ void check_network_file(const fs::path& path, const NetworkFolders& folders, con
     const fs::path tensors = fs::path(path).replace_extension(".safetensors");
     check<FormatError>(fs::exists(tensors), tensors.string(), ": is missing beside ", path.filename().string());
     if (is_flow(tensors)) {
-      if (options.wanted(stem)) report.add(timed(stem, [&] { return check_flow(tensors, folders, options); }));
+      if (options.wanted(stem))
+        report.add(timed(stem, [&](CaseResult& result) { check_flow(tensors, folders, options, result); }));
     } else {
       check_network(tensors, folders, options, report);
     }

@@ -59,6 +59,7 @@ nlohmann::json as_json(const CaseResult& c) {
   nlohmann::json j = {{"name", c.name}, {"status", word(c.status())}, {"seconds", c.seconds}, {"tensors", tensors}};
   if (!c.message.empty()) j["message"] = c.message;
   if (!c.note.empty()) j["note"] = c.note;
+  if (c.not_compared > 0) j["not_compared"] = c.not_compared;
   return j;
 }
 
@@ -95,6 +96,7 @@ CaseResult not_yet(std::string name, std::string message) {
 void Report::add(CaseResult result) {
   const Status status = result.status();
   ++count_[static_cast<int>(status)];
+  not_compared_ += result.not_compared;
   if (status == Status::failed && result.findings.empty() && result.message.empty())
     result.message = "the case has nothing to compare";
   if (style_ == Style::json) {
@@ -112,14 +114,15 @@ void Report::close() {
   if (style_ == Style::json) {
     nlohmann::json cases = nlohmann::json::array();
     for (const CaseResult& c : cases_) cases.push_back(as_json(c));
-    const nlohmann::json all = {
-        {"cases", cases}, {"passed", passed()}, {"failed", failed()}, {"not_yet", not_yet()}, {"left_out", left_out_}};
+    const nlohmann::json all = {{"cases", cases},       {"passed", passed()},    {"failed", failed()},
+                                {"not_yet", not_yet()}, {"left_out", left_out_}, {"not_compared", not_compared_}};
     out_ << all.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) << '\n';
     return;
   }
   out_ << passed() << " passed, " << failed() << " failed";
   if (not_yet() > 0) out_ << ", " << not_yet() << " not yet";
   if (left_out_ > 0) out_ << ", " << left_out_ << " left out";
+  if (not_compared_ > 0) out_ << "; " << not_compared_ << " gradients not compared";
   out_ << '\n';
 }
 

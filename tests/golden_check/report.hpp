@@ -23,8 +23,9 @@ struct CaseResult {
   std::string name;
   std::vector<Finding> findings;
   std::string message;
-  std::string note;    // what a reader should know of a case that passed
-  bool waits = false;  // for a part of the library that is announced but does not exist yet
+  std::string note;              // what a reader should know of a case that passed
+  bool waits = false;            // for a part of the library that is announced but does not exist yet
+  std::size_t not_compared = 0;  // recorded results that mean nothing in the arithmetic under test
   double seconds = 0;
 
   Status status() const;
@@ -50,12 +51,13 @@ class Report {
   std::size_t passed() const { return count_[0]; }
   std::size_t failed() const { return count_[1]; }
   std::size_t not_yet() const { return count_[2]; }
+  std::size_t not_compared() const { return not_compared_; }
 
  private:
   Style style_;
   std::ostream& out_;
   std::size_t count_[3] = {0, 0, 0};
-  std::size_t left_out_ = 0;
+  std::size_t left_out_ = 0, not_compared_ = 0;
   std::vector<CaseResult> cases_;
 };
 

@@ -26,11 +26,11 @@ struct Outcome {
 };
 std::ostream& operator<<(std::ostream& out, const Outcome& o) { return out << o.text; }
 
-Outcome check_all(const std::filesystem::path& path) {
+Outcome check_all(const std::filesystem::path& path, const Arithmetic& arithmetic = {.device = Device::reference()}) {
   std::ostringstream out;
   Report report(Report::Style::lines, out);
   SuiteOptions options;
-  options.arithmetic.device = Device::reference();
+  options.arithmetic = arithmetic;
   check_path(path, options, report);
   report.close();
   return {report.passed(), report.failed(), report.not_yet(), out.str()};
@@ -77,13 +77,13 @@ struct LinearFile {
         {"cotangent.result", {{"shape", {4, 2}}}}};
   }
 
-  Outcome outcome() {
+  Outcome outcome(const Arithmetic& arithmetic = {.device = Device::reference()}) {
     const TemporaryFolder folder;
     if (!tensors.metadata().contains("cases")) tensors.metadata()["cases"] = R"(["held"])";
     tensors.metadata()["held/attr"] = attr.dump();
     tensors.metadata()["family"] = family;
     tensors.save(folder / "file.safetensors");
-    return check_all(folder / "file.safetensors");
+    return check_all(folder / "file.safetensors", arithmetic);
   }
   void nudge(const std::string& name) {
     Tensor t = tensors.at(name).clone();
@@ -113,6 +113,21 @@ TEST_CASE("a wrong number anywhere fails the case and is named") {
   LinearFile file;
   file.nudge("held/input.thing");
   CHECK(file.outcome().text.find("fill rule") != std::string::npos);
+}
+
+TEST_CASE("rough arithmetic compares outputs, and counts the gradients that it does not compare") {
+  const Arithmetic bf16{.precision = Precision::bf16};
+  LinearFile file;
+  file.nudge("held/grad.weight");
+  const Outcome o = file.outcome(bf16);
+  INFO(o);
+  CHECK(o == std::array<std::size_t, 3>{1, 0, 0});
+  CHECK(o.text.find("pass: 3 gradients not compared\n") != std::string::npos);
+  CHECK(o.text.find("1 passed, 0 failed; 3 gradients not compared\n") != std::string::npos);
+  Tensor y = file.tensors.at("held/output.result").clone();
+  y.mutable_as<float>()[1] += 0.1f;
+  file.tensors.set("held/output.result", y);
+  CHECK(file.outcome(bf16) == std::array<std::size_t, 3>{0, 1, 0});
 }
 
 TEST_CASE("unknown ops and families fail; announced families wait") {

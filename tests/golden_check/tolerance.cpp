@@ -1,6 +1,8 @@
 #include "tolerance.hpp"
 
 #include <algorithm>
+#include <cmath>
+#include <numbers>
 
 namespace g2face::golden {
 namespace {
@@ -35,13 +37,21 @@ double single_precision(const OpResult& r) {
 double op_limit(const OpResult& r, const Arithmetic& arithmetic) {
   const double limit = single_precision(r);
   if (arithmetic.in_double()) return std::min(limit, in_double);
-  return std::max(limit, arithmetic.roughness() * (r.result == Result::output ? 1e-2 : 5e-2));
+  return std::max(limit, 1e-2 * arithmetic.roughness());
 }
 
-NetworkLimits network_limits(const Arithmetic& arithmetic) {
+NetworkLimits network_limits(const Arithmetic& arithmetic, int networks) {
   if (arithmetic.rough()) {
-    const double unit = 1e-2 * arithmetic.roughness() * (arithmetic.stores_rough() ? 2 : 1);
-    return {.output = unit, .stage = 2 * unit, .logit = 2 * unit, .grey_levels = 1, .levels = unit < 1e-2 ? 2. : 8.};
+    constexpr double one_rounding = 1.7e-3;  // root mean square of the relative error that rounding to bfloat16 makes
+    constexpr int layers = 50;               // of a network, one after the other
+    const int roundings = (arithmetic.stores_rough() ? 3 : 2) * layers * networks;
+    const double limit = 2 * arithmetic.roughness() * one_rounding * std::sqrt(roundings);
+    return {.output = limit,
+            .stage = limit,
+            .logit = 6 * limit,                // of 16384 normal errors the largest is about 4.2 times their deviation
+            .bits = limit / std::numbers::pi,  // how often normal logits with such errors change sign
+            .grey_levels = 1,
+            .levels = arithmetic.roughness() < 1 ? 2. : 8.};
   }
   // Winograd convolutions round about four times as much as plain ones; a whole network shows half of that.
   if (arithmetic.precision == Precision::fast) return {.output = 1e-5, .stage = 2e-5};
