@@ -7,7 +7,9 @@
 #include <cstring>
 #include <memory>
 #include <numeric>
+#include <set>
 #include <sstream>
+#include <utility>
 
 #include "g2face/graph/gradients.hpp"
 #include "g2face/plan/executor.hpp"
@@ -197,13 +199,17 @@ void compare_devices(const Case& k, const CheckLimits& limits, std::ostream& pro
     const char* text;
   };
   for (const Device& device : fast_devices()) {
+    std::set<std::string> plans;
     for (const Setting& s : {Setting{Precision::strict, true, true, "strict"},
                              Setting{Precision::strict, false, false, "strict, neither folded nor fused"},
                              Setting{Precision::fast, true, true, "fast"}}) {
       PlanOptions options{.device = device, .precision = s.precision};
       options.fold = s.fold;
       options.fuse = s.fuse;
-      Executor run(plan(*k.graph, outputs, options), &k.parameters);
+      Plan made = plan(*k.graph, outputs, options);
+      // On the host's stand-in for CUDA a run is slow; there the same kernels give the same result.
+      if (device.kind == Device::Kind::cuda && !plans.insert(made.print()).second) continue;
+      Executor run(std::move(made), &k.parameters);
       k.feed(run);
       const std::vector<Tensor> got = run_all(run, outputs, true);
       const std::vector<Tensor> again = run_all(run, outputs, false);

@@ -236,7 +236,7 @@ TEST_CASE("conv2d on CUDA: every tile, sums whole and split") {
   for (const Storage& s : storages) {
     // More than one tile of the largest, and ends.
     for (Call call :
-         {forward({1, 200, 17, 17}, {136, 200, 1, 1}), forward({1, 5, 12, 13}, {72, 5, 3, 3}, {.pad = {1, 1}})}) {
+         {forward({1, 200, 11, 12}, {136, 200, 1, 1}), forward({1, 5, 12, 13}, {72, 5, 3, 3}, {.pad = {1, 1}})}) {
       call.x = call.y = s.features;
       call.precision = s.precision;
       const Shape &x = call.in[0].shape(), &w = call.in[1].shape();
