@@ -59,6 +59,15 @@ __device__ void unpack_lanes(const StoredLanes<T>& stored, float* v) {
   }
 }
 
+/// 16 aligned bytes of global memory in one store, which nvcc does not always make of four.
+inline __device__ void store_16(void* to, std::uint32_t a, std::uint32_t b, std::uint32_t c, std::uint32_t d) {
+#ifdef __CUDACC__
+  asm volatile("st.global.v4.b32 [%0], {%1, %2, %3, %4};" ::"l"(to), "r"(a), "r"(b), "r"(c), "r"(d) : "memory");
+#else
+  *static_cast<uint4*>(to) = make_uint4(a, b, c, d);
+#endif
+}
+
 template <class T>
 __device__ void load_lanes(const T* from, float* v) {
   unpack_lanes(load_stored(from), v);
@@ -67,11 +76,10 @@ __device__ void load_lanes(const T* from, float* v) {
 template <class T>
 __device__ void store_lanes(T* to, const float* v) {
   if constexpr (sizeof(T) == sizeof(float)) {
-    reinterpret_cast<float4*>(to)[0] = make_float4(v[0], v[1], v[2], v[3]);
-    reinterpret_cast<float4*>(to)[1] = make_float4(v[4], v[5], v[6], v[7]);
+    store_16(to, __float_as_uint(v[0]), __float_as_uint(v[1]), __float_as_uint(v[2]), __float_as_uint(v[3]));
+    store_16(to + 4, __float_as_uint(v[4]), __float_as_uint(v[5]), __float_as_uint(v[6]), __float_as_uint(v[7]));
   } else {
-    *reinterpret_cast<uint4*>(to) =
-        make_uint4(pack<T>(v[0], v[1]), pack<T>(v[2], v[3]), pack<T>(v[4], v[5]), pack<T>(v[6], v[7]));
+    store_16(to, pack<T>(v[0], v[1]), pack<T>(v[2], v[3]), pack<T>(v[4], v[5]), pack<T>(v[6], v[7]));
   }
 }
 
