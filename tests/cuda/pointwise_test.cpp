@@ -135,8 +135,9 @@ TEST_CASE("pointwise on CUDA: operands of every kind in every place") {
                   apply(Binary::maximum, 7, 2), choose(4, 8, 0), choose(0, 3, 9), choose(10, 10, 5),
                   apply(Binary::greater, 2, 11), choose(12, 11, 6), apply(Binary::mul, 13, 13)},
                  {14, 0, 7, 14}});
-  check_program({x}, {x, {apply(Unary::square, 0)}, {1}});
-  check_program({x}, {x, {}, {0}});
+  const Shape whole{2, 16, 2, 4};
+  check_program({whole}, {whole, {apply(Unary::square, 0)}, {1}});
+  check_program({whole}, {whole, {}, {0}});
 }
 
 TEST_CASE("pointwise on CUDA: many values at once") {
