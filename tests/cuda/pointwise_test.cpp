@@ -1,5 +1,7 @@
 #include "g2face/ops/pointwise.hpp"
 
+#include <algorithm>
+
 #include "cuda/pass_check.hpp"
 #include "kernels/cuda/pointwise_program.hpp"
 #include "kernels/cuda/pointwise_programs.hpp"
@@ -32,7 +34,9 @@ void check_program(const std::vector<Shape>& in, const PointwiseAttrs& attrs,
   }
   const LayoutChoice rows{std::vector(in.size(), Layout::nchw), std::vector(attrs.results.size(), Layout::nchw), 0};
   const std::int64_t pixels = attrs.shape[2] * attrs.shape[3];
-  check_pass({pointwise_op, attrs, inputs_of(in), rows}, pixels % 8 == 0 ? "pointwise cuda:lanes" : "pointwise cuda");
+  const bool one_line = std::all_of(in.begin(), in.end(), [&](const Shape& s) { return s == attrs.shape; });
+  const bool eights = one_line ? attrs.shape.numel() % 16 == 0 : pixels % 8 == 0;
+  check_pass({pointwise_op, attrs, inputs_of(in), rows}, eights ? "pointwise cuda:lanes" : "pointwise cuda");
 }
 
 template <class P>
