@@ -1,5 +1,8 @@
 // A convolution whose sums go through an elementwise program before they are stored: the implicit matrix product with
-// the program in its epilogue. It saves writing the convolution and reading it again.
+// the program in its epilogue. It saves a launch, writing the convolution and reading it again: 0.013 ms instead of
+// 0.017 for a layer of ResNet-50 at 16x16 on an H200. The epilogue interprets the program while no other block of the
+// multiprocessor multiplies, and so large results (1.9 instead of 1.2 ms for 16 images of 128 channels at 256x256) and
+// long programs are better off apart.
 
 #include "g2face/ops/conv2d_pointwise.hpp"
 #include "kernels/cuda/implicit_gemm.hpp"
@@ -7,6 +10,9 @@
 
 namespace g2face {
 namespace {
+
+constexpr std::int64_t most_results = std::int64_t{1} << 20;
+constexpr std::size_t most_operations = 12;
 
 Shape conv_shape(const Conv2dAttrs& a, const Shape& x, const Shape& w) {
   const auto extent = [&](std::size_t axis, std::int64_t input) {
@@ -22,6 +28,7 @@ std::optional<Step> conv2d_pointwise_cuda(const Conv2dPointwiseAttrs& a, const S
   const auto product = cuda::gemm_of_conv2d(a.conv, x, w, y);
   auto program = cuda::accumulator_program(a.pointwise, static_cast<int>(s.in.size()) - 1);
   if (!product || !program || a.pointwise.shape != y || s.out.empty()) return std::nullopt;
+  if (y.numel() > most_results || program->operations.size() > most_operations) return std::nullopt;
   const Layout layout = s.out[0].layout;
   for (const TensorDesc& d : s.out) {
     if (d.layout != layout) return std::nullopt;
