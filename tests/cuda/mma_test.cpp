@@ -147,7 +147,8 @@ std::vector<float> awkward_values() {
       }
     }
   }
-  for (const float v : varied({62}, 9).as<float>()) values.push_back(v * 1e-4f);
+  const Tensor small = varied({62}, 9);
+  for (const float v : small.as<float>()) values.push_back(v * 1e-4f);
   return values;
 }
 
