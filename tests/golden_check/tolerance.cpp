@@ -37,7 +37,8 @@ double single_precision(const OpResult& r) {
 double op_limit(const OpResult& r, const Arithmetic& arithmetic) {
   const double limit = single_precision(r);
   if (arithmetic.in_double()) return std::min(limit, in_double);
-  return std::max(limit, 1e-2 * arithmetic.roughness());
+  const double depth = r.family == 'n' ? 2 : 1;  // LPIPS is thirteen layers in a row, other cases are up to four
+  return std::max(limit, 1e-2 * depth * arithmetic.roughness());
 }
 
 NetworkLimits network_limits(const Arithmetic& arithmetic, int networks) {
