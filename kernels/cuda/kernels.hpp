@@ -31,6 +31,7 @@
 namespace g2face {
 
 std::optional<Step> binary_cuda(const BinaryAttrs& a, const Signature& s);
+std::optional<Step> bits_to_float_cuda(const BitsAttrs& a, const Signature& s);
 std::optional<Step> broadcast_cuda(const BroadcastAttrs& a, const Signature& s);
 std::vector<LayoutChoice> broadcast_cuda_layouts(const BroadcastAttrs& a, std::span<const Type> in,
                                                  std::span<const Type> out, Precision precision);
@@ -40,12 +41,32 @@ std::vector<LayoutChoice> cast_cuda_layouts(const CastAttrs& a, std::span<const 
 std::optional<Step> concat_cuda(const ConcatAttrs& a, const Signature& s);
 std::vector<LayoutChoice> concat_cuda_layouts(const ConcatAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                               Precision precision);
+std::optional<Step> concat_conv2d_cuda(const NoAttrs& a, const Signature& s);
+std::vector<LayoutChoice> concat_conv2d_cuda_layouts(const NoAttrs& a, std::span<const Type> in,
+                                                     std::span<const Type> out, Precision precision);
+std::optional<Step> conv2d_cuda(const Conv2dAttrs& a, const Signature& s);
+std::vector<LayoutChoice> conv2d_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in, std::span<const Type> out,
+                                              Precision precision);
+std::optional<Step> conv2d_input_grad_cuda(const Conv2dAttrs& a, const Signature& s);
+std::vector<LayoutChoice> conv2d_input_grad_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in,
+                                                         std::span<const Type> out, Precision precision);
+std::optional<Step> conv2d_pointwise_cuda(const Conv2dPointwiseAttrs& a, const Signature& s);
+std::vector<LayoutChoice> conv2d_pointwise_cuda_layouts(const Conv2dPointwiseAttrs& a, std::span<const Type> in,
+                                                        std::span<const Type> out, Precision precision);
+std::optional<Step> conv2d_weight_grad_cuda(const Conv2dAttrs& a, const Signature& s);
+std::optional<Step> float_to_bits_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> gather_cuda(const GatherAttrs& a, const Signature& s);
 std::vector<LayoutChoice> gather_cuda_layouts(const GatherAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                               Precision precision);
 std::optional<Step> gather_grad_cuda(const GatherAttrs& a, const Signature& s);
 std::vector<LayoutChoice> gather_grad_cuda_layouts(const GatherAttrs& a, std::span<const Type> in,
                                                    std::span<const Type> out, Precision precision);
+std::optional<Step> matmul_cuda(const MatmulAttrs& a, const Signature& s);
+std::optional<Step> max_pool2d_cuda(const Pool2dAttrs& a, const Signature& s);
+std::vector<LayoutChoice> max_pool2d_cuda_layouts(const Pool2dAttrs& a, std::span<const Type> in,
+                                                  std::span<const Type> out, Precision precision);
+std::optional<Step> max_pool2d_grad_cuda(const Pool2dAttrs& a, const Signature& s);
+std::optional<Step> max_pool2d_pick_cuda(const Pool2dAttrs& a, const Signature& s);
 std::optional<Step> moments_cuda(const MomentsAttrs& a, const Signature& s);
 std::vector<LayoutChoice> moments_cuda_layouts(const MomentsAttrs& a, std::span<const Type> in,
                                                std::span<const Type> out, Precision precision);
@@ -55,6 +76,7 @@ std::vector<LayoutChoice> pad_cuda_layouts(const PadAttrs& a, std::span<const Ty
 std::optional<Step> pointwise_cuda(const PointwiseAttrs& a, const Signature& s);
 std::vector<LayoutChoice> pointwise_cuda_layouts(const PointwiseAttrs& a, std::span<const Type> in,
                                                  std::span<const Type> out, Precision precision);
+std::optional<Step> random_cuda(const RandomAttrs& a, const Signature& s);
 std::optional<Step> reduce_cuda(const ReduceAttrs& a, const Signature& s);
 std::vector<LayoutChoice> reduce_cuda_layouts(const ReduceAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                               Precision precision);
@@ -65,28 +87,6 @@ std::vector<LayoutChoice> slice_cuda_layouts(const SliceAttrs& a, std::span<cons
                                              Precision precision);
 std::optional<Step> transpose_cuda(const TransposeAttrs& a, const Signature& s);
 std::optional<Step> unary_cuda(const UnaryAttrs& a, const Signature& s);
-std::optional<Step> concat_conv2d_cuda(const NoAttrs& a, const Signature& s);
-std::vector<LayoutChoice> concat_conv2d_cuda_layouts(const NoAttrs& a, std::span<const Type> in,
-                                                     std::span<const Type> out, Precision precision);
-std::optional<Step> conv2d_pointwise_cuda(const Conv2dPointwiseAttrs& a, const Signature& s);
-std::vector<LayoutChoice> conv2d_pointwise_cuda_layouts(const Conv2dPointwiseAttrs& a, std::span<const Type> in,
-                                                        std::span<const Type> out, Precision precision);
-std::optional<Step> conv2d_cuda(const Conv2dAttrs& a, const Signature& s);
-std::vector<LayoutChoice> conv2d_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in, std::span<const Type> out,
-                                              Precision precision);
-std::optional<Step> conv2d_input_grad_cuda(const Conv2dAttrs& a, const Signature& s);
-std::vector<LayoutChoice> conv2d_input_grad_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in,
-                                                         std::span<const Type> out, Precision precision);
-std::optional<Step> conv2d_weight_grad_cuda(const Conv2dAttrs& a, const Signature& s);
-std::optional<Step> bits_to_float_cuda(const BitsAttrs& a, const Signature& s);
-std::optional<Step> float_to_bits_cuda(const NoAttrs& a, const Signature& s);
-std::optional<Step> matmul_cuda(const MatmulAttrs& a, const Signature& s);
-std::optional<Step> max_pool2d_cuda(const Pool2dAttrs& a, const Signature& s);
-std::vector<LayoutChoice> max_pool2d_cuda_layouts(const Pool2dAttrs& a, std::span<const Type> in,
-                                                  std::span<const Type> out, Precision precision);
-std::optional<Step> max_pool2d_grad_cuda(const Pool2dAttrs& a, const Signature& s);
-std::optional<Step> max_pool2d_pick_cuda(const Pool2dAttrs& a, const Signature& s);
-std::optional<Step> random_cuda(const RandomAttrs& a, const Signature& s);
 std::optional<Step> upfirdn2d_cuda(const Upfirdn2dAttrs& a, const Signature& s);
 std::vector<LayoutChoice> upfirdn2d_cuda_layouts(const Upfirdn2dAttrs& a, std::span<const Type> in,
                                                  std::span<const Type> out, Precision precision);
