@@ -2,6 +2,7 @@
 
 #include "cuda/kernel_check.hpp"
 #include "kernels/cuda/kernels.hpp"
+#include "kernels/cuda/layouts.hpp"
 
 namespace g2face::test {
 namespace {
@@ -39,8 +40,8 @@ TEST_CASE("max_pool2d on CUDA in every layout") {
   for (const Pool2dAttrs& attrs : {Pool2dAttrs{.kernel = {3, 3}, .stride = {2, 2}, .pad = {1, 1}},
                                    Pool2dAttrs{.kernel = {2, 3}, .stride = {1, 4}, .pad = {0, 1}, .ceil_mode = true}}) {
     CAPTURE(attrs.str());
-    for (const auto& [layout, dtype] : {std::pair(Layout::nhwc, DType::f32), std::pair(Layout::nhwc_bf16, DType::bf16),
-                                        std::pair(Layout::nhwc_f16, DType::f16)}) {
+    for (const Layout layout : {Layout::nhwc, Layout::nhwc_bf16, Layout::nhwc_f16}) {
+      const DType dtype = cuda::storage_of({{DType::f32, {}}, layout});
       CAPTURE(name_of(layout));
       const Tensor rounded = x.to(dtype).to(DType::f32);
       const Type in{DType::f32, x.shape()}, out = max_pool2d_op.infer(attrs, std::array{in}).at(0);
