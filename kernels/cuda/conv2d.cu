@@ -117,7 +117,8 @@ Step weight_grad_step(const Extents& e, std::int64_t n) {
   step.kernel = "conv2d_weight_grad cuda";
   step.run = [e, n](const Buffers& b, Stream& stream) {
     if (n == 0) return;
-    constexpr unsigned threads = 128;
+    const std::int64_t pixels = e.batch * e.out_height * e.out_width;
+    const unsigned threads = pixels < 1024 ? 32 : 128;
     cuda::launch(conv2d_weight_grad_kernel<T>, static_cast<unsigned>(n), threads, threads / cuda::warp_size * sizeof(T),
                  cuda::stream_of(stream), b.get<T>(0), b.get<T>(1), b.out_as<T>(), e);
   };
