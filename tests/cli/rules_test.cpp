@@ -102,9 +102,8 @@ TEST_CASE("control characters of a file name do not reach the terminal") {
 TEST_CASE("--version names the build and its libraries") {
   const Outcome r = run_program("--version");
   CHECK(r.code == 0);
-  for (const char* words : {"g2face    0.", "revision  ", "oneDNN    2.", "CUDA      none in this build", "kernels "}) {
-    CHECK(r.says(words));
-  }
+  for (const char* words : {"g2face    0.", "revision  ", "oneDNN    ", "kernels "}) CHECK(r.says(words));
+  CHECK((r.says("CUDA      none in this build") || r.says("CUDA      runtime ")));
 }
 
 TEST_CASE("grey, alpha, 16-bit and palette-free small pictures are taken as they are") {
