@@ -50,9 +50,16 @@ class HostBackend final : public Backend {
   bool on_host() const override { return true; }
   Stream open_stream() override { return {Device::cpu()}; }
   void close_stream(Stream&) noexcept override {}
-  void copy_in(void* to, const void* host, std::size_t bytes, Stream&) override { std::memcpy(to, host, bytes); }
-  void copy_out(void* host, const void* from, std::size_t bytes, Stream&) override { std::memcpy(host, from, bytes); }
-  void fill(void* at, int byte, std::size_t bytes, Stream&) override { std::memset(at, byte, bytes); }
+  // An empty value has no memory, and memcpy takes no null pointer even for nothing.
+  void copy_in(void* to, const void* host, std::size_t bytes, Stream&) override {
+    if (bytes > 0) std::memcpy(to, host, bytes);
+  }
+  void copy_out(void* host, const void* from, std::size_t bytes, Stream&) override {
+    if (bytes > 0) std::memcpy(host, from, bytes);
+  }
+  void fill(void* at, int byte, std::size_t bytes, Stream&) override {
+    if (bytes > 0) std::memset(at, byte, bytes);
+  }
   void finish(Stream&) override {}
   std::shared_ptr<void> record(Stream&, std::span<const std::function<void()>>,
                                std::span<const std::vector<int>>) override {

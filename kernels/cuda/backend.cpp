@@ -57,6 +57,7 @@ class CudaBackend final : public Backend {
     copy(host, from, bytes, cudaMemcpyDeviceToHost, stream);
   }
   void fill(void* at, int byte, std::size_t bytes, Stream& stream) override {
+    if (bytes == 0) return;
     use();
     check_call(cudaMemsetAsync(at, byte, bytes, stream_of(stream)), "cudaMemsetAsync");
   }
@@ -134,6 +135,7 @@ class CudaBackend final : public Backend {
  private:
   void use() const { check_call(cudaSetDevice(index_), "cudaSetDevice"); }
   void copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, Stream& stream) {
+    if (bytes == 0) return;
     use();
     check_call(cudaMemcpyAsync(to, from, bytes, kind, stream_of(stream)), "cudaMemcpyAsync");
     finish(stream);
