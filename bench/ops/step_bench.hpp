@@ -23,6 +23,7 @@
 #include "g2face/graph/op.hpp"
 #include "g2face/graph/step.hpp"
 #include "g2face/tensor.hpp"
+#include "kernels/cuda/layouts.hpp"
 #include "plan/block.hpp"
 
 namespace g2face::bench {
@@ -66,12 +67,6 @@ struct Call {
   Device device = Device::cpu();
 };
 
-/// The layout of features in memory, as plans for CUDA have it.
-inline Layout feature_layout(Precision precision) {
-  if (precision == Precision::bf16) return Layout::nhwc_bf16;
-  return precision == Precision::f16 ? Layout::nhwc_f16 : Layout::nhwc;
-}
-
 inline LayoutChoice layouts_of(const Call& call, const Types& out) {
   const LayoutChoice plain{std::vector(call.in.size(), Layout::nchw), std::vector(out.size(), Layout::nchw), 0};
   if (call.device.kind == Device::Kind::cpu) {
@@ -80,7 +75,7 @@ inline LayoutChoice layouts_of(const Call& call, const Types& out) {
   }
   if (call.op.cuda_layouts == nullptr) return plain;
   const std::vector<LayoutChoice> all = call.op.cuda_layouts(call.attrs, call.in, out, call.precision);
-  const Layout wanted = feature_layout(call.precision);
+  const Layout wanted = cuda::feature_layout(call.precision);
   const auto fits = [&](const LayoutChoice& c) { return c.in[0] == wanted && c.out[0] == wanted; };
   const auto it = std::find_if(all.begin(), all.end(), fits);
   if (it != all.end()) return *it;

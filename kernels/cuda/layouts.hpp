@@ -16,11 +16,17 @@ inline DType storage_of(const TensorDesc& value) {
   return value.type.dtype;
 }
 
+/// The layout of features at a precision.
+inline Layout feature_layout(Precision precision) {
+  return precision == Precision::bf16  ? Layout::nhwc_bf16
+         : precision == Precision::f16 ? Layout::nhwc_f16
+                                       : Layout::nhwc;
+}
+
 /// The layouts besides nchw that values of rank 4 have at a precision.
 inline std::vector<Layout> feature_layouts(Precision precision) {
-  if (precision == Precision::bf16) return {Layout::nhwc, Layout::nhwc_bf16};
-  if (precision == Precision::f16) return {Layout::nhwc, Layout::nhwc_f16};
-  return {Layout::nhwc};
+  const Layout features = feature_layout(precision);
+  return is_narrow(features) ? std::vector{Layout::nhwc, features} : std::vector{Layout::nhwc};
 }
 
 /// All operands in one layout.

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "g2face/graph/op.hpp"
+#include "kernels/cuda/layouts.hpp"
 
 namespace g2face::cuda {
 
@@ -16,13 +17,6 @@ inline cudaStream_t stream_of(const Stream& stream) { return static_cast<cudaStr
 inline bool is_plain(const Signature& s, DType dtype) {
   const auto fits = [dtype](const TensorDesc& d) { return d.type.dtype == dtype && d.layout == Layout::nchw; };
   return std::all_of(s.in.begin(), s.in.end(), fits) && std::all_of(s.out.begin(), s.out.end(), fits);
-}
-
-/// The layout of features at a precision.
-inline Layout feature_layout(Precision precision) {
-  return precision == Precision::bf16  ? Layout::nhwc_bf16
-         : precision == Precision::f16 ? Layout::nhwc_f16
-                                       : Layout::nhwc;
 }
 
 }  // namespace g2face::cuda

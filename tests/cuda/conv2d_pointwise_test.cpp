@@ -1,16 +1,10 @@
 #include "g2face/ops/conv2d_pointwise.hpp"
 
 #include "cuda/pass_check.hpp"
+#include "pointwise_instructions.hpp"
 
 namespace g2face::test {
 namespace {
-
-using Kind = PointwiseInstruction::Kind;
-
-PointwiseInstruction apply(Unary kind, int x, double a = 1, double b = 0) {
-  return {Kind::unary, {kind, a, b}, Binary::add, {x}};
-}
-PointwiseInstruction apply(Binary kind, int x, int y) { return {Kind::binary, {}, kind, {x, y}}; }
 
 // Demodulation, noise, bias, leaky ReLU, gain, and the result times two styles.
 Conv2dPointwiseAttrs styled(const Shape& x, const Shape& w) {

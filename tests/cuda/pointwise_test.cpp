@@ -5,6 +5,7 @@
 #include "cuda/pass_check.hpp"
 #include "kernels/cuda/pointwise_program.hpp"
 #include "kernels/cuda/pointwise_programs.hpp"
+#include "pointwise_instructions.hpp"
 
 namespace g2face::test {
 namespace {
@@ -13,12 +14,6 @@ using Kind = PointwiseInstruction::Kind;
 using Program = std::vector<PointwiseInstruction>;
 
 constexpr Precision precisions[] = {Precision::strict, Precision::bf16, Precision::f16};
-
-PointwiseInstruction apply(Unary kind, int x, double a = 1, double b = 0) {
-  return {Kind::unary, {kind, a, b}, Binary::add, {x}};
-}
-PointwiseInstruction apply(Binary kind, int x, int y) { return {Kind::binary, {}, kind, {x, y}}; }
-PointwiseInstruction choose(int c, int a, int b) { return {Kind::select, {}, Binary::add, {c, a, b}}; }
 
 std::vector<Tensor> inputs_of(const std::vector<Shape>& shapes) {
   std::vector<Tensor> in;

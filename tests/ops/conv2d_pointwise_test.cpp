@@ -3,16 +3,12 @@
 #include <doctest/doctest.h>
 
 #include "op_check.hpp"
+#include "pointwise_instructions.hpp"
 
 using namespace g2face;
+using g2face::test::apply;
 
 namespace {
-
-using Kind = PointwiseInstruction::Kind;
-PointwiseInstruction apply(Unary kind, int x) { return {.kind = Kind::unary, .unary = {.kind = kind}, .source = {x}}; }
-PointwiseInstruction apply(Binary kind, int x, int y) {
-  return {.kind = Kind::binary, .binary = kind, .source = {x, y}};
-}
 
 // tanh(conv(x, w) * a + b), and that plus c: three more inputs, two results.
 Conv2dPointwiseAttrs settings(const Shape& x, const Shape& w, const Conv2dAttrs& conv) {

@@ -5,17 +5,15 @@
 #include "g2face/graph/gradients.hpp"
 #include "g2face/ops/reduce.hpp"
 #include "op_check.hpp"
+#include "pointwise_instructions.hpp"
 
 using namespace g2face;
+using g2face::test::apply;
+using g2face::test::choose;
 
 namespace {
 
 using Kind = PointwiseInstruction::Kind;
-PointwiseInstruction apply(Unary kind, int x) { return {.kind = Kind::unary, .unary = {.kind = kind}, .source = {x}}; }
-PointwiseInstruction apply(Binary kind, int x, int y) {
-  return {.kind = Kind::binary, .binary = kind, .source = {x, y}};
-}
-PointwiseInstruction choose(int c, int a, int b) { return {.kind = Kind::select, .source = {c, a, b}}; }
 
 const CheckLimits no_gradient{.gradient = false};
 
