@@ -19,6 +19,7 @@ constexpr std::size_t alignment = 64;
 /// what parameters leave behind when they are packed.
 class HostBackend final : public Backend {
  public:
+  void enter() override {}
   std::byte* allocate(std::size_t bytes) override {
     std::byte* memory = nullptr;
     if (bytes < large) {
@@ -61,6 +62,7 @@ class HostBackend final : public Backend {
     if (bytes > 0) std::memset(at, byte, bytes);
   }
   void finish(Stream&) override {}
+  bool records() const override { return false; }
   std::shared_ptr<void> record(Stream&, std::span<const std::function<void()>>,
                                std::span<const std::vector<int>>) override {
     return nullptr;

@@ -16,6 +16,8 @@ class Backend {
  public:
   virtual ~Backend() = default;
 
+  /// What this thread plans and queues from now on is for this device.
+  virtual void enter() = 0;
   /// Memory, aligned for every kernel. Throws DeviceError when there is not enough.
   virtual std::byte* allocate(std::size_t bytes) = 0;
   virtual void release(std::byte* memory, std::size_t bytes) noexcept = 0;
@@ -33,8 +35,9 @@ class Backend {
   /// Waits for all that was queued, and throws DeviceError if any of it failed.
   virtual void finish(Stream& stream) = 0;
 
-  /// Records pieces of work, each of which may begin when those in `after` (by index, all smaller) have ended, so that
-  /// they can be queued as a whole. Null: the device does not record; queue them one after the other.
+  /// Whether the device records work, to be queued again as a whole; otherwise it is queued piece by piece.
+  virtual bool records() const = 0;
+  /// Records pieces of work, each of which may begin when those in `after` (by index, all smaller) have ended.
   virtual std::shared_ptr<void> record(Stream& stream, std::span<const std::function<void()>> work,
                                        std::span<const std::vector<int>> after) = 0;
   virtual void replay(void* recording, Stream& stream) = 0;

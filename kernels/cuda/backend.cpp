@@ -22,8 +22,9 @@ class CudaBackend final : public Backend {
  public:
   explicit CudaBackend(int index) : index_(index) {}
 
+  void enter() override { check_call(cudaSetDevice(index_), "cudaSetDevice"); }
   std::byte* allocate(std::size_t bytes) override {
-    use();
+    enter();
     void* memory = nullptr;
     const cudaError_t error = cudaMalloc(&memory, bytes);
     if (error == cudaErrorMemoryAllocation) {
@@ -37,9 +38,10 @@ class CudaBackend final : public Backend {
   void release(std::byte* memory, std::size_t) noexcept override { cudaFree(memory); }
   void forget(std::byte*, std::size_t) override {}
   bool on_host() const override { return false; }
+  bool records() const override { return true; }
 
   Stream open_stream() override {
-    use();
+    enter();
     cudaStream_t stream = nullptr;
     check_call(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
     return {Device::cuda(index_), stream};
@@ -58,11 +60,11 @@ class CudaBackend final : public Backend {
   }
   void fill(void* at, int byte, std::size_t bytes, Stream& stream) override {
     if (bytes == 0) return;
-    use();
+    enter();
     check_call(cudaMemsetAsync(at, byte, bytes, stream_of(stream)), "cudaMemsetAsync");
   }
   void finish(Stream& stream) override {
-    use();
+    enter();
     check_call(cudaStreamSynchronize(stream_of(stream)), "cudaStreamSynchronize");
   }
 
@@ -70,7 +72,7 @@ class CudaBackend final : public Backend {
   // work needs, and independent branches run side by side.
   std::shared_ptr<void> record(Stream& stream, std::span<const std::function<void()>> work,
                                std::span<const std::vector<int>> after) override {
-    use();
+    enter();
     const cudaStream_t s = stream_of(stream);
     check_call(cudaStreamBeginCapture(s, cudaStreamCaptureModeThreadLocal), "cudaStreamBeginCapture");
     cudaGraph_t graph = nullptr;
@@ -99,12 +101,12 @@ class CudaBackend final : public Backend {
     return {executable, [](void* e) { cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(e)); }};
   }
   void replay(void* recording, Stream& stream) override {
-    use();
+    enter();
     check_call(cudaGraphLaunch(static_cast<cudaGraphExec_t>(recording), stream_of(stream)), "cudaGraphLaunch");
   }
 
   std::vector<double> time(Stream& stream, std::span<const std::function<void()>> work) override {
-    use();
+    enter();
     const auto new_event = [] {
       cudaEvent_t event = nullptr;
       check_call(cudaEventCreate(&event), "cudaEventCreate");
@@ -133,10 +135,9 @@ class CudaBackend final : public Backend {
   }
 
  private:
-  void use() const { check_call(cudaSetDevice(index_), "cudaSetDevice"); }
   void copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, Stream& stream) {
     if (bytes == 0) return;
-    use();
+    enter();
     check_call(cudaMemcpyAsync(to, from, bytes, kind, stream_of(stream)), "cudaMemcpyAsync");
     finish(stream);
   }

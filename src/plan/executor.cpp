@@ -284,6 +284,7 @@ void Executor::set(Value input, const Tensor& tensor) {
 
 void Executor::run(const RunOptions& options) {
   State& s = *state_;
+  s.backend.enter();  // another executor may have left the thread on another device
   for (const auto& [node, v] : s.data().inputs) {
     check<GraphError>(s.is_set[v], "run: input '", s.value(v).name, "' was never set");
   }
@@ -291,11 +292,9 @@ void Executor::run(const RunOptions& options) {
     s.bind_leaves();  // an optimizer may have replaced tensors
     if (s.backend.on_host()) s.bind_calls();
   }
-  if (!options.poison && !options.check_finite) {
+  if (s.backend.records() && !options.poison && !options.check_finite) {
     if (!s.recording) s.recording = s.backend.record(s.stream, s.work(), dependencies(s.data()));
-    if (s.recording) return s.backend.replay(s.recording.get(), s.stream);
-    for (std::size_t i = 0; i < s.calls.size(); ++i) s.run_step(i);
-    return;
+    return s.backend.replay(s.recording.get(), s.stream);
   }
   if (options.poison && s.data().arena_bytes > 0) s.backend.fill(s.arena.data(), 0xff, s.data().arena_bytes, s.stream);
   for (std::size_t i = 0; i < s.calls.size(); ++i) {

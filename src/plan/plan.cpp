@@ -14,7 +14,7 @@ namespace g2face {
 Plan plan(const Graph& graph, std::span<const Value> outputs, const PlanOptions& options) {
   check<PlanError>(!outputs.empty(), "plan: no outputs were asked for");
   for (const Value& v : outputs) check<PlanError>(v.graph == &graph, "plan: an output belongs to another graph");
-  backend_of(options.device);  // throws for a device that is not here
+  backend_of(options.device).enter();  // throws for a device that is not here
   check<PlanError>(offers(options.device, options.precision), "plan: device ", options.device, " has no precision ",
                    name_of(options.precision));
 
