@@ -50,6 +50,7 @@ struct Wish {
   bool as_given = true;
   bool winograd = false;
   DType compute = DType::f32;
+  bool blocked_sums = false;
 };
 
 std::optional<Primitive> make(const Problem& p, const Wish& wish) {
@@ -57,6 +58,7 @@ std::optional<Primitive> make(const Problem& p, const Wish& wish) {
   c.kind = p.kind;
   c.winograd = wish.winograd;
   c.compute = wish.compute;
+  c.blocked_sums = wish.blocked_sums;
   const auto format = [&wish](const TensorDesc& d, DType dtype) {
     return wish.as_given ? Format::plain(dtype, d.type.shape.dims(), d.layout)
                          : Format::any(dtype, d.type.shape.dims());
@@ -97,6 +99,13 @@ std::optional<Primitive> best(const Problem& p) {
     };
     auto c = make(p, {true, false, DType::bf16});
     if (c && native(*c)) return c;
+  }
+  // One chain of thousands of sums in f32 loses more digits than `strict` promises for whole networks.
+  constexpr std::int64_t long_sum = 1024;
+  const bool is_long = p.kind == Kind::forward && p.w[-3] * p.w[-2] * p.w[-1] > long_sum;
+  if (p.signature.precision == Precision::strict && is_long) {
+    auto c = make(p, {false, false, DType::f32, true});
+    if (c && !is_slow(c->name())) return c;
   }
   if (p.signature.precision != Precision::strict && winograd_pays(p)) {
     auto c = make(p, {true, true, DType::f32});

@@ -4,6 +4,7 @@
 
 #include <dnnl.hpp>
 #include <mutex>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -142,9 +143,7 @@ class ConvolutionDescriptions {
     return {engine(), algorithm_, x_, w_, y_, strides_, before_, after_, hint, attr_, true};
   }
 #else
-  Forward::primitive_desc forward(dnnl::prop_kind kind) const {
-    return {Forward::desc(kind, algorithm_, x_, w_, y_, strides_, before_, after_), attr_, engine(), true};
-  }
+  Forward::primitive_desc forward(dnnl::prop_kind kind) const { return {forward_desc(kind), attr_, engine(), true}; }
   InputGrad::primitive_desc input_grad(const Forward::primitive_desc& hint) const {
     return {InputGrad::desc(algorithm_, x_, w_, y_, strides_, before_, after_), attr_, engine(), hint, true};
   }
@@ -153,7 +152,28 @@ class ConvolutionDescriptions {
   }
 #endif
 
+  /// The implementation by a matrix product of patches, whose long sums are blocked.
+  std::optional<Forward::primitive_desc> forward_by_product() const {
+    constexpr auto kind = dnnl::prop_kind::forward_inference;
+#if DNNL_VERSION_MAJOR >= 3
+    auto pd = forward(kind);
+#else
+    const Forward::desc described = forward_desc(kind);  // next_impl() reads it again
+    Forward::primitive_desc pd(described, attr_, engine(), true);
+#endif
+    while (pd && std::string_view(pd.impl_info_str()).find("gemm:jit") == std::string_view::npos) {
+      if (!pd.next_impl()) return std::nullopt;
+    }
+    return pd ? std::optional(pd) : std::nullopt;
+  }
+
  private:
+#if DNNL_VERSION_MAJOR < 3
+  Forward::desc forward_desc(dnnl::prop_kind kind) const {
+    return {kind, algorithm_, x_, w_, y_, strides_, before_, after_};
+  }
+#endif
+
   dnnl::algorithm algorithm_;
   memory::desc x_, w_, y_;
   memory::dims strides_, before_, after_;
@@ -250,8 +270,10 @@ std::optional<Primitive> convolution(const Convolution& c) {
       const auto pd = ConvolutionDescriptions(hint).forward(dnnl::prop_kind::forward_training);
       return pd ? backward(c, describe, pd) : std::nullopt;
     }
+    const auto by_product = forward && c.blocked_sums ? describe.forward_by_product() : std::nullopt;
     const auto first =
-        describe.forward(forward ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training);
+        by_product ? *by_product
+                   : describe.forward(forward ? dnnl::prop_kind::forward_inference : dnnl::prop_kind::forward_training);
     if (!first) return std::nullopt;
     if (forward) {
       return make(first,

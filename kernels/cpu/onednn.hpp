@@ -59,6 +59,8 @@ struct Convolution {
   enum class Kind : std::uint8_t { forward, input_grad, weight_grad };
   Kind kind = Kind::forward;
   bool winograd = false;
+  /// Sum in blocks, as a matrix product does: long sums keep a few times more digits than in one chain.
+  bool blocked_sums = false;
   DType compute = DType::f32;  // dtype of the two that are read
   Format x, w, y;
   std::array<std::int64_t, 2> stride = {1, 1}, pad = {0, 0};

@@ -77,8 +77,6 @@ TEST_CASE("limits follow family, kind and arithmetic") {
   CHECK(op_limit(output, {.device = Device::cuda(), .precision = Precision::tf32}) == 1.25e-3);
   CHECK(op_limit(output, {.device = Device::cuda(), .precision = Precision::strict}) == op_limit(output, f32));
   CHECK(network_limits(f32, 3).output == network_limits(f32).output);
-  CHECK(network_limits(f32).output_of(16) == network_limits(f32).output);
-  CHECK(network_limits(f32).output_of(3) == 2 * network_limits(f32).output);
   CHECK(network_limits(rough).output == doctest::Approx(2 * 1.7e-3 * 10));  // two factors, 50 layers
   CHECK(network_limits(rough, 3).output == doctest::Approx(std::sqrt(3.0) * network_limits(rough).output));
   const NetworkLimits bf16 = network_limits({.device = Device::cuda(), .precision = Precision::bf16});

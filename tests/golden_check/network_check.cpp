@@ -65,10 +65,10 @@ class NetworkCase {
       const Tensor want = recorded("out");
       check<ShapeError>(same_shape(out.shape(), want.shape()), "the output has shape ", out.shape(), ", expected ",
                         want.shape());
-      found("out", relative_l2(got, doubles(want)), limits_.output_of(got.size()));
+      found("out", relative_l2(got, doubles(want)), limits_.output);
       if (logits) found("out (largest)", max_abs_difference(got, doubles(want)), limits_.logit);
     }
-    if (has("out64")) found("out64", relative_l2(got, doubles(recorded("out64"))), limits_.output_of(got.size()));
+    if (has("out64")) found("out64", relative_l2(got, doubles(recorded("out64"))), limits_.output);
     compare_sampled("out", got);
     const std::int64_t batch = out.shape().rank() > 0 ? out.shape()[0] : 1;
     for (std::int64_t i = 0; i < batch; ++i) compare_sampled(str("out", i), entry_of(got, batch, i));
@@ -82,7 +82,7 @@ class NetworkCase {
     if (has(name + ".sample")) {
       const std::vector<double> want = doubles(recorded(name + ".sample"));
       const auto count = static_cast<std::int64_t>(want.size());
-      found(name + ".sample", relative_l2(scattered_sample(got, count), want), limits_.output_of(got.size()));
+      found(name + ".sample", relative_l2(scattered_sample(got, count), want), limits_.output);
     }
   }
 

@@ -1,7 +1,6 @@
 #pragma once
 // How far a result may be from its recorded value.
 
-#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -57,10 +56,6 @@ struct NetworkLimits {
   double bits = 0;            // share of bits that may be read wrong
   double grey_levels = 2e-3;  // share of saved 8-bit values that may differ: an error of 5e-6 tips that many
   double levels = 1;          // by how much each of them may
-
-  /// Of an output of so many elements. The errors of a few do not average out, least of all those of the
-  /// discriminator's logits, sums that cancel.
-  double output_of(std::size_t elements) const { return elements < 16 ? 2 * output : output; }
 };
 NetworkLimits network_limits(const Arithmetic& arithmetic, int networks = 1);
 
