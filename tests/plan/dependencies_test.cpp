@@ -97,12 +97,28 @@ TEST_CASE("steps that meet in memory are ordered, and no edge stands twice") {
   }
 }
 
-TEST_CASE("branches that share nothing but what they read need not wait for each other") {
-  const std::vector<std::vector<int>> after = dependencies(branches(2, true).data());
-  const auto ordered = closure(after);
-  std::size_t apart = 0;
-  for (std::size_t i = 0; i < after.size(); ++i)
-    for (std::size_t j = 0; j < i; ++j)
-      if (!ordered[i][j]) ++apart;
-  CHECK(apart > 0);
+TEST_CASE("a step waits for those whose memory it shares, and for no others") {
+  PlanData plan;
+  const auto add_value = [&](std::size_t offset) {
+    PlanValue value;
+    value.bytes = 64;
+    value.offset = offset;
+    plan.values.push_back(value);
+    return static_cast<int>(plan.values.size()) - 1;
+  };
+  const auto add_step = [&](std::vector<int> in, int out) {
+    PlanStep step;
+    step.in = std::move(in);
+    step.out = {out};
+    plan.steps.push_back(std::move(step));
+  };
+  const int a = add_value(0), b = add_value(64), c = add_value(128), d = add_value(0), e = add_value(192);
+  add_step({}, a);      // 0
+  add_step({}, b);      // 1: apart from 0
+  add_step({a, b}, c);  // 2: reads both
+  add_step({}, d);      // 3: where a was, so after its reader, which is after a
+  add_step({b}, e);     // 4: reads b as 2 does
+  plan.steps[4].step.workspace = 32;
+  plan.steps[4].workspace_offset = 130;  // inside c
+  CHECK(dependencies(plan) == std::vector<std::vector<int>>{{}, {}, {1, 0}, {2}, {2}});
 }
