@@ -77,13 +77,13 @@ TEST_CASE("limits follow family, kind and arithmetic") {
   CHECK(op_limit(output, {.device = Device::cuda(), .precision = Precision::tf32}) == 1.25e-3);
   CHECK(op_limit(output, {.device = Device::cuda(), .precision = Precision::strict}) == op_limit(output, f32));
   CHECK(network_limits(f32, 3).output == network_limits(f32).output);
-  CHECK(network_limits(rough).output == doctest::Approx(2 * 1.7e-3 * 10));  // two factors, 50 layers
-  CHECK(network_limits(rough, 3).output == doctest::Approx(std::sqrt(3.0) * network_limits(rough).output));
-  const NetworkLimits bf16 = network_limits({.device = Device::cuda(), .precision = Precision::bf16});
-  const NetworkLimits f16 = network_limits({.device = Device::cuda(), .precision = Precision::f16});
-  CHECK(bf16.output == doctest::Approx(std::sqrt(1.5) * network_limits(rough).output));
-  CHECK(f16.output == doctest::Approx(bf16.output / 8));
-  CHECK(f16.logit == doctest::Approx(6 * f16.output));
+  CHECK(network_limits(rough).output == 1e-2);
+  CHECK(network_limits(rough).stage == 2e-2);
+  CHECK(network_limits(rough).logit == 2e-2);
+  CHECK(network_limits(rough, 3).output == doctest::Approx(std::sqrt(3.0) * 1e-2));
+  const Arithmetic tf32{.device = Device::cuda(), .precision = Precision::tf32};
+  CHECK(network_limits(tf32).output == 2e-3);
+  CHECK(network_limits(tf32).stage == 5e-3);
   CHECK(op_limit({.family = 'g', .result = Result::gradient}, f32) == 3e-5);
   const OpResult inner{.family = 'h', .result = Result::r1_gradient, .name = "convs.1.conv1.1.bias", .batch = 4};
   CHECK(op_limit(inner, f32) == 2e-3);

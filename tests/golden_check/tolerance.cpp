@@ -38,19 +38,17 @@ double op_limit(const OpResult& r, const Arithmetic& arithmetic) {
   const double limit = single_precision(r);
   if (arithmetic.in_double()) return std::min(limit, in_double);
   const double depth = r.family == 'n' ? 2 : 1;  // LPIPS is thirteen layers in a row, other cases are up to four
-  return std::max(limit, 1e-2 * depth * arithmetic.roughness());
+  return std::max(limit, std::min(1e-2, 1e-2 * depth * arithmetic.roughness()));
 }
 
 NetworkLimits network_limits(const Arithmetic& arithmetic, int networks) {
   if (arithmetic.rough()) {
-    constexpr double one_rounding = 1.7e-3;  // root mean square of the relative error that rounding to bfloat16 makes
-    constexpr int layers = 50;               // of a network, one after the other
-    const int roundings = (arithmetic.stores_rough() ? 3 : 2) * layers * networks;
-    const double limit = 2 * arithmetic.roughness() * one_rounding * std::sqrt(roundings);
-    return {.output = limit,
-            .stage = limit,
-            .logit = 6 * limit,                // of 16384 normal errors the largest is about 4.2 times their deviation
-            .bits = limit / std::numbers::pi,  // how often normal logits with such errors change sign
+    const bool tf32 = arithmetic.precision == Precision::tf32;
+    const double in_a_row = std::sqrt(networks), output = (tf32 ? 2e-3 : 1e-2) * in_a_row;
+    return {.output = output,
+            .stage = (tf32 ? 5e-3 : 2e-2) * in_a_row,
+            .logit = 2e-2,
+            .bits = output / std::numbers::pi,  // how often normal logits with such errors change sign
             .grey_levels = 1,
             .levels = arithmetic.roughness() < 1 ? 2. : 8.};
   }

@@ -22,10 +22,6 @@ struct Arithmetic {
   }
   /// Gradients are then not compared: docs/goldens.md says why.
   bool rough() const { return roughness() > 0; }
-  /// CUDA stores features in 16 bits between ops, too.
-  bool stores_rough() const {
-    return device.kind == Device::Kind::cuda && (precision == Precision::bf16 || precision == Precision::f16);
-  }
 };
 
 enum class Result : std::uint8_t { output, gradient, second_order, r1_gradient };
@@ -47,8 +43,8 @@ double op_limit(const OpResult& r, const Arithmetic& arithmetic);
 /// Largest gradient that is zero in exact arithmetic, relative to the largest one of the weight it belongs to.
 inline constexpr double zero_gradient_limit = 1e-5;
 
-/// Limits for whole networks, section 10 of their README. In rough arithmetic they are what rounding makes of numbers
-/// that pass through `networks` of them in a row; docs/goldens.md derives them.
+/// Limits for whole networks, section 10 of their README, where products are rounded, too; of results of several
+/// networks in a row, with errors that add up like independent ones.
 struct NetworkLimits {
   double output = 5e-6;       // relative L2 error of outputs
   double stage = 1e-5;        // of samples and statistics of stages
