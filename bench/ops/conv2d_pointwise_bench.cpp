@@ -17,21 +17,21 @@ enum class Part : std::uint8_t { joined, conv2d, pointwise };
 void measure(benchmark::State& state, const Layer& l, Part part, std::int64_t n, Precision precision) {
   const Shape image{n, l.channels, l.size, l.size}, channel{1, l.channels, 1, 1};
   const Type x{DType::f32, image}, w{DType::f32, {l.channels, l.channels, l.kernel, l.kernel}}, c{DType::f32, channel};
-  Conv2dAttrs conv{.pad = {l.kernel / 2, l.kernel / 2}, .kernel = {l.kernel, l.kernel}, .input = {l.size, l.size}};
+  const Conv2dAttrs conv{
+      .pad = {l.kernel / 2, l.kernel / 2}, .kernel = {l.kernel, l.kernel}, .input = {l.size, l.size}};
   using Instruction = PointwiseInstruction;
   const PointwiseAttrs act{image,
                            {{.kind = Instruction::Kind::binary, .binary = Binary::mul, .source = {0, 1}},
                             {.kind = Instruction::Kind::binary, .binary = Binary::add, .source = {3, 2}},
                             {.kind = Instruction::Kind::unary, .unary = {Unary::leaky_relu, 0}, .source = {4}}},
                            {5}};
-  const Call call = part == Part::joined
-                        ? Call{conv2d_pointwise_op, Conv2dPointwiseAttrs{conv, act}, {x, w, c, c}, {false, true}}
-                    : part == Part::conv2d ? Call{conv2d_op, conv, {x, w}, {false, true}}
-                                           : Call{pointwise_op, act, {x, c, c}};
-  Call on_gpu = call;
-  on_gpu.precision = precision;
-  on_gpu.device = Device::cuda();
-  set_rate(state, "GB/s", run(state, on_gpu));
+  Call call = part == Part::joined
+                  ? Call{conv2d_pointwise_op, Conv2dPointwiseAttrs{conv, act}, {x, w, c, c}, {false, true}}
+              : part == Part::conv2d ? Call{conv2d_op, conv, {x, w}, {false, true}}
+                                     : Call{pointwise_op, act, {x, c, c}};
+  call.precision = precision;
+  call.device = Device::cuda();
+  set_rate(state, "GB/s", run(state, call));
 }
 
 const bool registered = [] {
