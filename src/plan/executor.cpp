@@ -31,7 +31,8 @@ struct Executor::State {
 
   Block arena;
   std::map<int, Block> blocks;                 // by value: inputs, known values, converted parameters
-  std::map<int, Tensor> tensors;               // parameters and constants that are read where they are
+  std::map<int, Tensor> tensors;               // parameters and constants that are read where they are, on the host
+  std::vector<bool> read_by_steps;             // values, by root, that some step reads as they are, not packed
   std::map<std::pair<int, int>, Block> packs;  // by step and packing
   std::map<int, bool> is_set;                  // inputs
   std::vector<Call> calls;
@@ -79,7 +80,8 @@ struct Executor::State {
 
   void bind_leaf(int v, const Tensor& tensor) {
     const PlanValue& leaf = value(v);
-    if (backend.on_host() && memory_dtype(leaf) == tensor.dtype()) {
+    const bool stays_on_host = backend.on_host() || !read_by_steps[static_cast<std::size_t>(v)];
+    if (stays_on_host && memory_dtype(leaf) == tensor.dtype()) {
       tensors[v] = tensor;
       return;
     }
@@ -95,20 +97,24 @@ struct Executor::State {
     }
   }
 
-  /// Packs what lies in device memory; packing itself is work of the host.
-  Block packed(const Packing& packing, const void* from, const PlanValue& v) {
+  /// Packs a value; packing itself is work of the host.
+  Block packed(const Packing& packing, int v) {
     Block block(backend, packing.bytes);
     if (backend.on_host()) {
-      packing.pack(from, block.data());
+      packing.pack(address(v), block.data());
       return block;
     }
-    std::vector<std::byte> source(v.bytes), result(packing.bytes);
-    backend.copy_out(source.data(), from, source.size(), stream);
-    packing.pack(source.data(), result.data());
+    std::vector<std::byte> source, result(packing.bytes);
+    if (!tensors.contains(root(v))) {
+      source.resize(value(v).bytes);
+      backend.copy_out(source.data(), address(v), source.size(), stream);
+    }
+    packing.pack(source.empty() ? address(v) : source.data(), result.data());
     backend.copy_in(block.data(), result.data(), result.size(), stream);
     return block;
   }
 
+  void find_reads();
   void bind_leaves();
   void load();
   void bind_calls();
@@ -137,6 +143,21 @@ bool Executor::State::all_finite(const PlanValue& v, const void* from) {
   if (dtype != DType::f32 && dtype != DType::f64) return true;
   const Tensor values = read(v, from);
   return dtype == DType::f64 ? finite(values.as<double>()) : finite(values.as<float>());
+}
+
+void Executor::State::find_reads() {
+  read_by_steps.assign(data().values.size(), false);
+  const auto read = [this](int v) { read_by_steps[static_cast<std::size_t>(root(v))] = true; };
+  for (const std::vector<PlanStep>* steps : {&data().load_steps, &data().steps}) {
+    for (const PlanStep& step : *steps) {
+      for (std::size_t i = 0; i < step.in.size(); ++i) {
+        const auto& packings = step.step.packings;
+        const auto takes = [i](const Packing& p) { return static_cast<std::size_t>(p.input) == i; };
+        if (std::none_of(packings.begin(), packings.end(), takes)) read(step.in[i]);
+      }
+    }
+  }
+  for (const auto& [key, v] : data().outputs) read(v);
 }
 
 void Executor::State::bind_leaves() {
@@ -198,7 +219,7 @@ void Executor::State::load() {
     for (auto it = begin; it != end; ++it) {
       const auto [s, p] = it->second;
       const Packing& packing = data().steps[static_cast<std::size_t>(s)].step.packings[static_cast<std::size_t>(p)];
-      packs[{s, p}] = packed(packing, address(r), value(r));
+      packs[{s, p}] = packed(packing, r);
     }
     for (auto it = begin; it != end; ++it) forget(r);
   };
@@ -213,8 +234,7 @@ void Executor::State::load() {
     std::vector<void*> out;
     for (const int v : s.in) in.push_back(address(v));
     for (const Packing& p : s.step.packings) {
-      const int packed_value = s.in[static_cast<std::size_t>(p.input)];
-      own_packs.push_back(packed(p, in[static_cast<std::size_t>(p.input)], value(packed_value)));
+      own_packs.push_back(packed(p, s.in[static_cast<std::size_t>(p.input)]));
       in[static_cast<std::size_t>(p.input)] = own_packs.back().data();
     }
     for (const int v : s.out) {
@@ -256,6 +276,7 @@ void Executor::State::bind_calls() {
 
 Executor::Executor(Plan plan, const Parameters* parameters) : state_(std::make_unique<State>(std::move(plan))) {
   state_->parameters = parameters;
+  state_->find_reads();
   state_->bind_leaves();
   state_->load();
   state_->arena = Block(state_->backend, state_->data().arena_bytes);
