@@ -7,8 +7,10 @@
 #include "g2face/ops.hpp"
 #include "g2face/plan/plan.hpp"
 #include "plan/plan_data.hpp"
+#include "step_order.hpp"
 
 using namespace g2face;
+using test::closure;
 
 namespace {
 
@@ -28,21 +30,7 @@ Plan branches(int count, int depth) {
   return plan(g, {end}, {.device = Device::cuda()});
 }
 
-/// reached[i][j]: step j comes before step i, by these edges.
-std::vector<std::vector<bool>> closure(const std::vector<std::vector<int>>& edges) {
-  std::vector<std::vector<bool>> reached(edges.size(), std::vector<bool>(edges.size(), false));
-  for (std::size_t i = 0; i < edges.size(); ++i) {
-    for (const int before : edges[i]) {
-      const auto j = static_cast<std::size_t>(before);
-      reached[i][j] = true;
-      for (std::size_t k = 0; k < j; ++k)
-        if (reached[j][k]) reached[i][k] = true;
-    }
-  }
-  return reached;
-}
-
-/// The same from values alone: a step follows those that make what it reads.
+/// Edges from values alone: a step follows those that make what it reads.
 std::vector<std::vector<int>> makers(const PlanData& plan) {
   std::vector<std::vector<int>> edges(plan.steps.size());
   for (std::size_t i = 0; i < plan.steps.size(); ++i) {
