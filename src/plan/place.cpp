@@ -71,9 +71,10 @@ bool ends_before(const Interval& a, const Interval& b, const Before& before) {
 void share_in_place(PlanData& plan, const Before& before, std::vector<std::vector<int>>& users) {
   for (int s = 0; s < static_cast<int>(plan.steps.size()); ++s) {
     const PlanStep& step = plan.steps[static_cast<std::size_t>(s)];
-    PlanValue& out = plan.values[static_cast<std::size_t>(step.out[0])];
-    for (const int i : step.step.in_place) {
-      const int root = root_of(plan, step.in[static_cast<std::size_t>(i)]);
+    for (const InPlace& way : step.step.in_place) {
+      PlanValue& out = plan.values[static_cast<std::size_t>(step.out[static_cast<std::size_t>(way.output)])];
+      if (out.alias_of >= 0) continue;
+      const int root = root_of(plan, step.in[static_cast<std::size_t>(way.input)]);
       PlanValue& in = plan.values[static_cast<std::size_t>(root)];
       if (in.place != Place::arena || in.last != s || in.bytes != out.bytes) continue;
       std::vector<int>& others = users[static_cast<std::size_t>(root)];
@@ -83,9 +84,8 @@ void share_in_place(PlanData& plan, const Before& before, std::vector<std::vecto
       if (!before.empty() && !std::all_of(others.begin(), others.end(), ended)) continue;
       out.alias_of = root;
       in.last = out.last;
-      const std::vector<int>& more = users[static_cast<std::size_t>(step.out[0])];
+      const std::vector<int>& more = users[static_cast<std::size_t>(step.out[static_cast<std::size_t>(way.output)])];
       others.insert(others.end(), more.begin(), more.end());
-      break;
     }
   }
 }
