@@ -8,6 +8,7 @@
 
 #include "backend.hpp"
 #include "plan/block.hpp"
+#include "plan/device_parameter_data.hpp"
 #include "plan/plan_data.hpp"
 
 namespace g2face {
@@ -26,6 +27,8 @@ struct Executor::State {
   Plan plan;
   Backend& backend;
   const Parameters* parameters = nullptr;
+  std::shared_ptr<DeviceParameterData>
+      shared;            // instead: parameters where they lie, and the stream of all who use them
   bool doubles = false;  // the reference device
   Stream stream;
 
@@ -38,12 +41,24 @@ struct Executor::State {
   std::vector<Call> calls;
   std::shared_ptr<void> recording;  // of all calls, where the device records
 
-  explicit State(Plan p)
-      : plan(std::move(p)), backend(backend_of(plan.data().options.device)), stream(backend.open_stream()) {
+  explicit State(Plan p, std::shared_ptr<DeviceParameterData> s = nullptr)
+      : plan(std::move(p)),
+        backend(backend_of(plan.data().options.device)),
+        shared(std::move(s)),
+        stream(shared ? shared->stream : backend.open_stream()) {
     stream.device = plan.data().options.device;
     doubles = stream.device.kind == Device::Kind::reference;
   }
-  ~State() { backend.close_stream(stream); }
+  ~State() {
+    if (!shared) {
+      backend.close_stream(stream);
+      return;
+    }
+    try {
+      backend.finish(stream);  // before memory goes that it may still use
+    } catch (const Error&) {   // whoever uses the stream next is told
+    }
+  }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   const PlanData& data() const { return plan.data(); }
@@ -59,6 +74,7 @@ struct Executor::State {
     if (value(r).place == Place::arena) return arena.data() + value(r).offset;
     if (const auto it = blocks.find(r); it != blocks.end()) return it->second.data();
     if (const auto it = tensors.find(r); it != tensors.end()) return const_cast<void*>(it->second.data());
+    if (shared && value(r).place == Place::parameter) return shared->tensors.at(value(r).name).memory.data();
     return nullptr;
   }
 
@@ -118,6 +134,7 @@ struct Executor::State {
   void bind_leaves();
   void load();
   void bind_calls();
+  void prepare();
   void run_step(std::size_t s) {
     const Call& call = calls[s];
     data().steps[s].step.run({call.in, call.out, call.workspace}, stream);
@@ -169,7 +186,14 @@ void Executor::State::bind_leaves() {
     if (leaf.place == Place::constant) bind_leaf(v, leaf.tensor);
     if (leaf.place == Place::input && !blocks.contains(v)) blocks[v] = Block(backend, leaf.bytes);
     if (leaf.place != Place::parameter) continue;
-    if (parameters == nullptr || !parameters->contains(leaf.name)) {
+    if (shared) {
+      const auto it = shared->tensors.find(leaf.name);
+      if (it == shared->tensors.end()) {
+        problems[leaf.name] = "is missing";
+      } else if (it->second.type != leaf.desc.type) {
+        problems[leaf.name] = str("is ", it->second.type.str(), ", expected ", leaf.desc.type.str());
+      }
+    } else if (parameters == nullptr || !parameters->contains(leaf.name)) {
       problems[leaf.name] = "is missing";
     } else if (const Tensor& t = parameters->at(leaf.name); t.shape() != leaf.desc.type.shape) {
       problems[leaf.name] = str("is ", t.shape(), ", expected ", leaf.desc.type.shape);
@@ -274,13 +298,27 @@ void Executor::State::bind_calls() {
   }
 }
 
+void Executor::State::prepare() {
+  find_reads();
+  bind_leaves();
+  load();
+  arena = Block(backend, data().arena_bytes);
+  bind_calls();
+}
+
 Executor::Executor(Plan plan, const Parameters* parameters) : state_(std::make_unique<State>(std::move(plan))) {
+  check<PlanError>(state_->data().updates.empty(), "a plan that updates parameters runs on DeviceParameters");
   state_->parameters = parameters;
-  state_->find_reads();
-  state_->bind_leaves();
-  state_->load();
-  state_->arena = Block(state_->backend, state_->data().arena_bytes);
-  state_->bind_calls();
+  state_->prepare();
+}
+
+Executor::Executor(Plan plan, const DeviceParameters& parameters)
+    : state_(std::make_unique<State>(std::move(plan), parameters.data())) {
+  const PlanOptions& options = state_->data().options;
+  check<PlanError>(!options.fold, "a plan that folds parameters does not see them change on the device");
+  check<PlanError>(options.device == parameters.data()->device, "the plan is for ", options.device,
+                   ", but the parameters are on ", parameters.data()->device);
+  state_->prepare();
 }
 
 Executor::~Executor() = default;
