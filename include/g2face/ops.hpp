@@ -1,6 +1,7 @@
 #pragma once
 // All ops.
 
+#include "g2face/ops/adam.hpp"
 #include "g2face/ops/batch_norm.hpp"
 #include "g2face/ops/bias_act.hpp"
 #include "g2face/ops/binary.hpp"
@@ -11,6 +12,7 @@
 #include "g2face/ops/concat_conv2d.hpp"
 #include "g2face/ops/conv2d.hpp"
 #include "g2face/ops/conv2d_pointwise.hpp"
+#include "g2face/ops/ema.hpp"
 #include "g2face/ops/gather.hpp"
 #include "g2face/ops/instance_norm.hpp"
 #include "g2face/ops/matmul.hpp"

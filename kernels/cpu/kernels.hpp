@@ -8,6 +8,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "g2face/graph/step.hpp"
+#include "g2face/ops/adam.hpp"
 #include "g2face/ops/bits.hpp"
 #include "g2face/ops/broadcast.hpp"
 #include "g2face/ops/cast.hpp"
@@ -31,6 +32,8 @@ namespace g2face {
 
 using MaybeStep = std::optional<Step>;
 using LayoutChoices = std::vector<LayoutChoice>;
+
+MaybeStep adam_cpu(const AdamAttrs& a, const Signature& s);
 
 MaybeStep conv2d_cpu(const Conv2dAttrs& a, const Signature& s);
 LayoutChoices conv2d_cpu_layouts(const Conv2dAttrs& a, std::span<const Type> in, std::span<const Type> out);

@@ -8,6 +8,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "g2face/graph/step.hpp"
+#include "g2face/ops/adam.hpp"
 #include "g2face/ops/binary.hpp"
 #include "g2face/ops/bits.hpp"
 #include "g2face/ops/broadcast.hpp"
@@ -15,6 +16,7 @@
 #include "g2face/ops/concat.hpp"
 #include "g2face/ops/conv2d.hpp"
 #include "g2face/ops/conv2d_pointwise.hpp"
+#include "g2face/ops/ema.hpp"
 #include "g2face/ops/gather.hpp"
 #include "g2face/ops/matmul.hpp"
 #include "g2face/ops/moments.hpp"
@@ -30,6 +32,7 @@
 
 namespace g2face {
 
+std::optional<Step> adam_cuda(const AdamAttrs& a, const Signature& s);
 std::optional<Step> binary_cuda(const BinaryAttrs& a, const Signature& s);
 std::optional<Step> bits_to_float_cuda(const BitsAttrs& a, const Signature& s);
 std::optional<Step> broadcast_cuda(const BroadcastAttrs& a, const Signature& s);
@@ -54,6 +57,7 @@ std::optional<Step> conv2d_pointwise_cuda(const Conv2dPointwiseAttrs& a, const S
 std::vector<LayoutChoice> conv2d_pointwise_cuda_layouts(const Conv2dPointwiseAttrs& a, std::span<const Type> in,
                                                         std::span<const Type> out, Precision precision);
 std::optional<Step> conv2d_weight_grad_cuda(const Conv2dAttrs& a, const Signature& s);
+std::optional<Step> ema_cuda(const EmaAttrs& a, const Signature& s);
 std::optional<Step> float_to_bits_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> gather_cuda(const GatherAttrs& a, const Signature& s);
 std::vector<LayoutChoice> gather_cuda_layouts(const GatherAttrs& a, std::span<const Type> in, std::span<const Type> out,

@@ -9,6 +9,7 @@ namespace g2face {
 std::span<const OpDef* const> all_ops() {
   // clang-format off
   static constexpr std::array ops{
+      &adam_op,
       &batch_norm_op,
       &bias_act_op,
       &binary_op,
@@ -21,6 +22,7 @@ std::span<const OpDef* const> all_ops() {
       &conv2d_op,
       &conv2d_pointwise_op,
       &conv2d_weight_grad_op,
+      &ema_op,
       &float_to_bits_op,
       &gather_grad_op,
       &gather_op,
