@@ -15,6 +15,7 @@
 #include "g2face/ops/ema.hpp"
 #include "g2face/ops/gather.hpp"
 #include "g2face/ops/instance_norm.hpp"
+#include "g2face/ops/l2_normalize.hpp"
 #include "g2face/ops/matmul.hpp"
 #include "g2face/ops/minibatch_stddev.hpp"
 #include "g2face/ops/modulated_conv2d.hpp"

@@ -27,6 +27,7 @@ std::span<const OpDef* const> all_ops() {
       &gather_grad_op,
       &gather_op,
       &instance_norm_op,
+      &l2_normalize_op,
       &matmul_op,
       &max_pool2d_grad_op,
       &max_pool2d_op,
