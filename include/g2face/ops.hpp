@@ -2,6 +2,7 @@
 // All ops.
 
 #include "g2face/ops/adam.hpp"
+#include "g2face/ops/angular_margin.hpp"
 #include "g2face/ops/batch_norm.hpp"
 #include "g2face/ops/bias_act.hpp"
 #include "g2face/ops/binary.hpp"
@@ -16,6 +17,7 @@
 #include "g2face/ops/gather.hpp"
 #include "g2face/ops/instance_norm.hpp"
 #include "g2face/ops/l2_normalize.hpp"
+#include "g2face/ops/log_sum_exp.hpp"
 #include "g2face/ops/matmul.hpp"
 #include "g2face/ops/minibatch_stddev.hpp"
 #include "g2face/ops/modulated_conv2d.hpp"
@@ -31,6 +33,7 @@
 #include "g2face/ops/resize2d.hpp"
 #include "g2face/ops/select.hpp"
 #include "g2face/ops/slice.hpp"
+#include "g2face/ops/softmax_cross_entropy.hpp"
 #include "g2face/ops/transpose.hpp"
 #include "g2face/ops/unary.hpp"
 #include "g2face/ops/upfirdn2d.hpp"

@@ -35,6 +35,8 @@ using LayoutChoices = std::vector<LayoutChoice>;
 
 MaybeStep adam_cpu(const AdamAttrs& a, const Signature& s);
 
+MaybeStep log_sum_exp_cpu(const NoAttrs& a, const Signature& s);
+
 MaybeStep conv2d_cpu(const Conv2dAttrs& a, const Signature& s);
 LayoutChoices conv2d_cpu_layouts(const Conv2dAttrs& a, std::span<const Type> in, std::span<const Type> out);
 MaybeStep conv2d_input_grad_cpu(const Conv2dAttrs& a, const Signature& s);

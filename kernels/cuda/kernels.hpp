@@ -65,6 +65,7 @@ std::vector<LayoutChoice> gather_cuda_layouts(const GatherAttrs& a, std::span<co
 std::optional<Step> gather_grad_cuda(const GatherAttrs& a, const Signature& s);
 std::vector<LayoutChoice> gather_grad_cuda_layouts(const GatherAttrs& a, std::span<const Type> in,
                                                    std::span<const Type> out, Precision precision);
+std::optional<Step> log_sum_exp_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> matmul_cuda(const MatmulAttrs& a, const Signature& s);
 std::optional<Step> max_pool2d_cuda(const Pool2dAttrs& a, const Signature& s);
 std::vector<LayoutChoice> max_pool2d_cuda_layouts(const Pool2dAttrs& a, std::span<const Type> in,

@@ -10,6 +10,7 @@ std::span<const OpDef* const> all_ops() {
   // clang-format off
   static constexpr std::array ops{
       &adam_op,
+      &angular_margin_op,
       &batch_norm_op,
       &bias_act_op,
       &binary_op,
@@ -28,6 +29,7 @@ std::span<const OpDef* const> all_ops() {
       &gather_op,
       &instance_norm_op,
       &l2_normalize_op,
+      &log_sum_exp_op,
       &matmul_op,
       &max_pool2d_grad_op,
       &max_pool2d_op,
@@ -45,6 +47,7 @@ std::span<const OpDef* const> all_ops() {
       &resize2d_op,
       &select_op,
       &slice_op,
+      &softmax_cross_entropy_op,
       &transpose_op,
       &unary_op,
       &upfirdn2d_op,
