@@ -198,8 +198,8 @@ Affine ReferenceAlignment::landmark_transform() const {
   return flip(size) * up * flip(photo_height);
 }
 
-ReferenceAlignment reference_alignment(Point translation, double scale, std::int64_t photo_width,
-                                       std::int64_t photo_height, std::int64_t size) {
+ReferenceAlignment reference_alignment_at(Point translation, double scale, std::int64_t photo_width,
+                                          std::int64_t photo_height, std::int64_t size) {
   constexpr double most_pixels = 1 << 28;
   constexpr double furthest = 1 << 30;
   check(photo_width > 0 && photo_height > 0, "reference_alignment: the photo is ", photo_width, "x", photo_height,
@@ -278,7 +278,7 @@ ReferenceAlignment reference_alignment(const FivePoints& points, std::int64_t ph
   FivePoints up_points;
   std::transform(points.begin(), points.end(), up_points.begin(), up);
   const Pose pose = fit_pose(up_points);
-  return reference_alignment(pose.translation, rescale / pose.scale, photo_width, photo_height, size);
+  return reference_alignment_at(pose.translation, rescale / pose.scale, photo_width, photo_height, size);
 }
 
 Tensor reference_crop(const Tensor& photo, const ReferenceAlignment& a) {

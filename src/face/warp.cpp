@@ -184,7 +184,7 @@ class Warp {
     const double far_u = a * static_cast<double>(out_width_ - 1), far_v = b * static_cast<double>(out_height_ - 1);
     double from = c + std::min(far_u, 0.0) + std::min(far_v, 0.0), to = c + std::max(far_u, 0.0) + std::max(far_v, 0.0);
     const double last = static_cast<double>(extent - 1);
-    if (border_ == Border::reflect && (from < 0 || to > last)) {
+    if (border_ == Border::reflect && extent > 1 && (from < 0 || to > last)) {
       from = 0;
       to = last;
     }

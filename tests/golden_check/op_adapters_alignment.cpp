@@ -89,7 +89,7 @@ Outputs alignment_case(CaseBuilder& c) {
 
   const Pose pose = fit_pose(five, model);
   const ReferenceAlignment a =
-      reference_alignment(pose.translation, c.number("rescale_factor") / pose.scale, width, height, size);
+      reference_alignment_at(pose.translation, c.number("rescale_factor") / pose.scale, width, height, size);
   const std::vector<Point> landmarks = moved(up, a);
   const auto number = [](std::int64_t n) { return static_cast<double>(n); };
   Outputs outputs;
@@ -115,8 +115,8 @@ Outputs reference_crop_case(CaseBuilder& c) {
       t != c.golden().attr().end() && t->is_array() && t->size() == 2 && (*t)[0].is_number() && (*t)[1].is_number(),
       "attribute 't' is missing or not two numbers");
   const ReferenceAlignment a =
-      reference_alignment({(*t)[0].get<double>(), (*t)[1].get<double>()}, c.number("scale"), photo.shape()[3],
-                          photo.shape()[2], std::lround(c.number("target_size")));
+      reference_alignment_at({(*t)[0].get<double>(), (*t)[1].get<double>()}, c.number("scale"), photo.shape()[3],
+                             photo.shape()[2], std::lround(c.number("target_size")));
   Outputs outputs;
   outputs["image"].tensor = levels_of(reference_crop(photo, a));
   outputs["lm68_new"].tensor = numbers(moved(points_of(c.golden().get("input.lm68")), a));

@@ -90,8 +90,8 @@ struct ReferenceAlignment {
 };
 /// Throws Error if a number is not finite, if scale is not positive, or if the resized photo would have no pixel or
 /// more than 2^28.
-ReferenceAlignment reference_alignment(Point translation, double scale, std::int64_t photo_width,
-                                       std::int64_t photo_height, std::int64_t size = 224);
+ReferenceAlignment reference_alignment_at(Point translation, double scale, std::int64_t photo_width,
+                                          std::int64_t photo_height, std::int64_t size = 224);
 
 struct Point3 {
   double x = 0, y = 0, z = 0;
