@@ -111,8 +111,7 @@ class Warp {
         width_(image.shape()[3]),
         target_(result.mutable_as<float>().data()),
         out_height_(result.shape()[2]),
-        out_width_(result.shape()[3]),
-        threads_(o.threads > 0 ? o.threads : omp_get_max_threads()) {
+        out_width_(result.shape()[3]) {
     check(x_.wide <= max_shrink && y_.wide <= max_shrink, "warp: the transform ", transform.str(), " makes the image ",
           std::max(x_.wide, y_.wide), " times smaller, at most ", max_shrink, " is allowed");
     constexpr double furthest = 1 << 30;
@@ -125,7 +124,11 @@ class Warp {
       }
   }
 
-  void run() {
+  void run(int threads) {
+    // Below this, starting threads costs more than they save.
+    constexpr std::int64_t worth_it = 1 << 16;
+    if (out_height_ * out_width_ * channels_ * x_.padded * y_.count > worth_it)
+      threads_ = threads > 0 ? threads : omp_get_max_threads();
     if (back_.xy == 0 && back_.yx == 0)
       by_rows();
     else
@@ -316,7 +319,7 @@ class Warp {
   std::int64_t channels_, height_, width_;
   float* target_;
   std::int64_t out_height_, out_width_;
-  int threads_;
+  int threads_ = 1;
 };
 
 constexpr std::int64_t longest_side = 1 << 16;
@@ -339,7 +342,7 @@ Tensor warp(const Tensor& image, const Affine& transform, std::int64_t width, st
   check_image(image, "warp: image");
   check_extent(width, height, "warp: a result");
   Tensor result({DType::f32, {1, image.shape()[1], height, width}});
-  Warp(image, transform, result, options).run();
+  Warp(image, transform, result, options).run(options.threads);
   return result;
 }
 
