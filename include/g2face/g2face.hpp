@@ -6,6 +6,8 @@
 #include "g2face/dtype.hpp"
 #include "g2face/error.hpp"
 #include "g2face/eval/metrics.hpp"
+#include "g2face/face/align.hpp"
+#include "g2face/face/warp.hpp"
 #include "g2face/fill.hpp"
 #include "g2face/graph/gradients.hpp"
 #include "g2face/graph/graph.hpp"

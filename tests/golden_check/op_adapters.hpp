@@ -21,9 +21,10 @@ const OpAdapter* find_adapter(std::string_view op);
 /// Families that are announced and have no adapters yet; `family` is the one in the metadata of a file.
 bool is_expected_later(std::string_view family);
 
-/// The table, in three files: what generates images, what looks at them, and what trains both.
+/// The table, in a file each: what generates images, what looks at them, what trains both, and what finds the face.
 std::span<const OpAdapter> generating_adapters();
 std::span<const OpAdapter> analysing_adapters();
 std::span<const OpAdapter> training_adapters();
+std::span<const OpAdapter> aligning_adapters();
 
 }  // namespace g2face::golden
