@@ -12,6 +12,7 @@
 #include "g2face/ops/conv2d.hpp"
 #include "g2face/ops/conv2d_pointwise.hpp"
 #include "g2face/ops/gather.hpp"
+#include "g2face/ops/gather_sum.hpp"
 #include "g2face/ops/instance_norm.hpp"
 #include "g2face/ops/matmul.hpp"
 #include "g2face/ops/minibatch_stddev.hpp"
@@ -31,3 +32,4 @@
 #include "g2face/ops/transpose.hpp"
 #include "g2face/ops/unary.hpp"
 #include "g2face/ops/upfirdn2d.hpp"
+#include "g2face/ops/vertex_normals.hpp"

@@ -24,6 +24,7 @@ std::span<const OpDef* const> all_ops() {
       &float_to_bits_op,
       &gather_grad_op,
       &gather_op,
+      &gather_sum_op,
       &instance_norm_op,
       &matmul_op,
       &max_pool2d_grad_op,
@@ -45,6 +46,7 @@ std::span<const OpDef* const> all_ops() {
       &transpose_op,
       &unary_op,
       &upfirdn2d_op,
+      &vertex_normals_op,
   };
   // clang-format on
   return ops;
