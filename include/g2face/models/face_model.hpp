@@ -36,8 +36,7 @@ struct FaceModelFacts {
   std::string name;  // "bfm-front", "ict-facekit-light"; "" if the file does not say
   std::string source, licence;
   NormalWeight normals = NormalWeight::equal;
-  /// Where the source's origin lies in this file's coordinates, before units are changed back: source coordinates are
-  /// position / scale + origin.
+  /// How to get back to the coordinates of the source: position / scale + origin.
   double scale = 1;  // decimetres for one unit of the source
   std::array<double, 3> origin = {0, 0, 0};
   std::vector<std::string> expression_names;  // of blendshapes; empty if they have none
