@@ -15,6 +15,7 @@
 #include "g2face/ops/conv2d_pointwise.hpp"
 #include "g2face/ops/ema.hpp"
 #include "g2face/ops/gather.hpp"
+#include "g2face/ops/gather_sum.hpp"
 #include "g2face/ops/instance_norm.hpp"
 #include "g2face/ops/l2_normalize.hpp"
 #include "g2face/ops/log_sum_exp.hpp"
@@ -37,3 +38,4 @@
 #include "g2face/ops/transpose.hpp"
 #include "g2face/ops/unary.hpp"
 #include "g2face/ops/upfirdn2d.hpp"
+#include "g2face/ops/vertex_normals.hpp"

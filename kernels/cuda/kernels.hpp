@@ -29,6 +29,7 @@
 #include "g2face/ops/transpose.hpp"
 #include "g2face/ops/unary.hpp"
 #include "g2face/ops/upfirdn2d.hpp"
+#include "g2face/ops/vertex_normals.hpp"
 
 namespace g2face {
 
@@ -62,6 +63,7 @@ std::optional<Step> float_to_bits_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> gather_cuda(const GatherAttrs& a, const Signature& s);
 std::vector<LayoutChoice> gather_cuda_layouts(const GatherAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                               Precision precision);
+std::optional<Step> gather_sum_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> gather_grad_cuda(const GatherAttrs& a, const Signature& s);
 std::vector<LayoutChoice> gather_grad_cuda_layouts(const GatherAttrs& a, std::span<const Type> in,
                                                    std::span<const Type> out, Precision precision);
@@ -95,5 +97,6 @@ std::optional<Step> unary_cuda(const UnaryAttrs& a, const Signature& s);
 std::optional<Step> upfirdn2d_cuda(const Upfirdn2dAttrs& a, const Signature& s);
 std::vector<LayoutChoice> upfirdn2d_cuda_layouts(const Upfirdn2dAttrs& a, std::span<const Type> in,
                                                  std::span<const Type> out, Precision precision);
+std::optional<Step> vertex_normals_cuda(const VertexNormalsAttrs& a, const Signature& s);
 
 }  // namespace g2face

@@ -27,6 +27,7 @@ std::span<const OpDef* const> all_ops() {
       &float_to_bits_op,
       &gather_grad_op,
       &gather_op,
+      &gather_sum_op,
       &instance_norm_op,
       &l2_normalize_op,
       &log_sum_exp_op,
@@ -51,6 +52,7 @@ std::span<const OpDef* const> all_ops() {
       &transpose_op,
       &unary_op,
       &upfirdn2d_op,
+      &vertex_normals_op,
   };
   // clang-format on
   return ops;
