@@ -101,23 +101,6 @@ void rasterize(const Sample& s, int threads) {
   });
 }
 
-/// The pixels [begin, end) of all samples that show a triangle: f(sample, pixel of the sample, triangle as seen, its
-/// corners). Others: none(sample, pixel).
-template <class F, class None>
-void for_each_shown(const Faces& faces, const float* vertices, const std::int32_t* ids, std::int64_t height,
-                    std::int64_t width, std::int64_t begin, std::int64_t end, const F& f, const None& none) {
-  const std::int64_t pixels = height * width;
-  for (std::int64_t i = begin; i < end; ++i) {
-    const std::int64_t n = i / pixels, at = i % pixels;
-    std::int32_t v[3];
-    if (faces.corners(ids[i], v)) {
-      f(n, at, raster::Seen::of(vertices + n * faces.vertices * 3, v, at % width, at / width), v);
-    } else {
-      none(n, at);
-    }
-  }
-}
-
 struct Shapes {
   std::int64_t samples, vertices, faces, height, width;
   std::int64_t pixels() const { return height * width; }
@@ -126,6 +109,28 @@ struct Shapes {
 Shapes shapes_of(const Signature& s) {
   const Shape &vertices = s.in[0].type.shape, &ids = s.in[3].type.shape;
   return {vertices[0], vertices[1], s.in[1].type.shape[0], ids[1], ids[2]};
+}
+
+/// Rows [begin, end) of all samples. Pixels that show a triangle: f(sample, pixel of the sample, triangle as seen, its
+/// corners); others: none(sample, pixel).
+template <class F, class None>
+void for_each_shown(const Shapes& p, const Buffers& b, std::int64_t begin, std::int64_t end, const F& f,
+                    const None& none) {
+  const Faces faces{b.get<std::int32_t>(1), p.faces, p.vertices};
+  for (std::int64_t i = begin; i < end; ++i) {
+    const std::int64_t n = i / p.height, row = i % p.height;
+    const float* const vertices = b.get<float>(0) + n * p.vertices * 3;
+    const std::int32_t* const ids = b.get<std::int32_t>(3) + i * p.width;
+    for (std::int64_t column = 0; column < p.width; ++column) {
+      const std::int64_t at = row * p.width + column;
+      std::int32_t v[3];
+      if (faces.corners(ids[column], v)) {
+        f(n, at, raster::Seen::of(vertices, v, column, row), v);
+      } else {
+        none(n, at);
+      }
+    }
+  }
 }
 
 }  // namespace
@@ -166,11 +171,10 @@ MaybeStep barycentrics_cpu(const NoAttrs&, const Signature& s) {
   Step step;
   step.kernel = "barycentrics loops";
   step.run = [p, threads = s.threads](const Buffers& b, Stream&) {
-    const Faces faces{b.get<std::int32_t>(1), p.faces, p.vertices};
     float* const out = b.out_as<float>();
-    cpu::parallel_for(threads, p.samples * p.pixels(), 4096, [&](std::int64_t begin, std::int64_t end) {
+    cpu::parallel_for(threads, p.samples * p.height, 16, [&](std::int64_t begin, std::int64_t end) {
       for_each_shown(
-          faces, b.get<float>(0), b.get<std::int32_t>(3), p.height, p.width, begin, end,
+          p, b, begin, end,
           [&](std::int64_t n, std::int64_t at, const raster::Seen& seen, const auto&) {
             double weight[3];
             seen.weights(weight);
@@ -191,12 +195,11 @@ MaybeStep barycentrics_grad_cpu(const NoAttrs&, const Signature& s) {
   Step step;
   step.kernel = "barycentrics_grad loops";
   step.run = [p, threads = s.threads](const Buffers& b, Stream&) {
-    const Faces faces{b.get<std::int32_t>(1), p.faces, p.vertices};
     const float* const cotangent = b.get<float>(5);
     cpu::parallel_for(threads, p.samples, 1, [&](std::int64_t begin, std::int64_t end) {
       std::fill(b.out_as<float>() + begin * p.vertices * 3, b.out_as<float>() + end * p.vertices * 3, 0.f);
       for_each_shown(
-          faces, b.get<float>(0), b.get<std::int32_t>(3), p.height, p.width, begin * p.pixels(), end * p.pixels(),
+          p, b, begin * p.height, end * p.height,
           [&](std::int64_t n, std::int64_t at, const raster::Seen& seen, const auto& v) {
             double g[3], of_corners[9] = {};
             for (int k = 0; k < 3; ++k) g[k] = cotangent[(n * 3 + k) * p.pixels() + at];

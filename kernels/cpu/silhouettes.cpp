@@ -55,12 +55,11 @@ void mark(const Surface& surface, const Problem& p, std::int32_t a, std::int32_t
 void mark_silhouettes(const Surface& surface, const Problem& p, const std::int8_t* facing, std::uint8_t* marks,
                       std::int64_t begin, std::int64_t end) {
   for (std::int64_t f = begin; f < end; ++f) {
-    std::int32_t v[3];
-    if (!surface.faces.corners(f, v)) continue;
     for (int k = 0; k < 3; ++k) {
       const std::int64_t other = surface.neighbours[3 * f + k];
       const bool goes_on = other >= 0 && other < p.faces && facing[other] == facing[f];
-      if (!goes_on) mark(surface, p, v[(k + 1) % 3], v[(k + 2) % 3], marks);
+      std::int32_t v[3];
+      if (!goes_on && surface.faces.corners(f, v)) mark(surface, p, v[(k + 1) % 3], v[(k + 2) % 3], marks);
     }
   }
 }
@@ -75,11 +74,17 @@ void find_silhouettes(const Problem& p, const Surface& surface, const std::int32
   });
   const auto id = [&](std::int64_t x, std::int64_t y) { return static_cast<std::int64_t>(ids[y * p.width + x]); };
   cpu::parallel_for(threads, p.height, 16, [&](std::int64_t begin, std::int64_t end) {
+    for (int d = 0; d < raster::directions; ++d) {
+      const std::int64_t first = d * p.pixels() + begin * p.width, count = (end - begin) * p.width;
+      std::fill_n(distances + first, count, static_cast<float>(raster::no_silhouette));
+      std::fill_n(edges + first, count, -1);
+    }
     for (std::int64_t y = begin; y < end; ++y) {
       for (std::int64_t x = 0; x < p.width; ++x) {
         const std::int64_t at = y * p.width + x;
+        if (marks[at] == 0 || ids[at] < 0) continue;
         raster::End found[raster::directions];
-        if (marks[at] != 0) surface.ends(id, p.height, p.width, x, y, found);
+        surface.ends(id, p.height, p.width, x, y, found);
         for (int d = 0; d < raster::directions; ++d) {
           distances[d * p.pixels() + at] = static_cast<float>(found[d].distance);
           edges[d * p.pixels() + at] = found[d].edge;
@@ -135,8 +140,9 @@ MaybeStep silhouettes_grad_cpu(const NoAttrs&, const Signature& s) {
         std::fill_n(gradient, size, 0.f);
         for (std::int64_t i = 0; i < planes; ++i) {
           const std::int32_t edge = edges[n * planes + i];
+          if (edge < 0) continue;
           std::int32_t v[3];
-          if (edge < 0 || !surface.faces.corners(edge / 3, v)) continue;
+          if (!surface.faces.corners(edge / 3, v)) continue;
           const std::int64_t at = i % p.pixels();
           double of_corners[9] = {};
           surface.add_gradient(edge, at % p.width, at / p.width, static_cast<int>(i / p.pixels()),

@@ -19,6 +19,9 @@ namespace {
 
 constexpr std::uintmax_t most_bytes = 512'000'000;
 
+/// A word in a message, cut if it is long.
+std::string quoted(std::string_view word) { return str("'", word.substr(0, 40), "'"); }
+
 /// The words of a line, one after the other.
 class Words {
  public:
@@ -73,8 +76,8 @@ class ObjReader {
     if (key == "vn") return read_unused(words, normals_, 3);
     if (key == "f") return read_face(words);
     constexpr std::array<std::string_view, 9> passed_over = {"o", "g", "s", "usemtl", "mtllib", "l", "p", "vp", "mg"};
-    require(std::find(passed_over.begin(), passed_over.end(), key) != passed_over.end(), "'", key,
-            "' is no statement of an OBJ mesh that can be read");
+    require(std::find(passed_over.begin(), passed_over.end(), key) != passed_over.end(), quoted(key),
+            " is no statement of an OBJ mesh that can be read");
   }
 
   /// All numbers of the line, at most `most`.
@@ -85,8 +88,8 @@ class ObjReader {
       float value = 0;
       const char* const begin = word.data() + (word.front() == '+' ? 1 : 0);
       const auto [end, error] = std::from_chars(begin, word.data() + word.size(), value);
-      require(error == std::errc{} && end == word.data() + word.size() && std::isfinite(value), "'", word,
-              "' is no finite number");
+      require(error == std::errc{} && end == word.data() + word.size() && std::isfinite(value), quoted(word),
+              " is no finite number");
       values.push_back(value);
     }
     return values;
@@ -113,7 +116,7 @@ class ObjReader {
   std::int32_t index(std::string_view text, std::int64_t count, const char* what) const {
     std::int64_t value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    require(error == std::errc{} && end == text.data() + text.size() && value != 0, "'", text, "' is no index of a ",
+    require(error == std::errc{} && end == text.data() + text.size() && value != 0, quoted(text), " is no index of a ",
             what);
     const std::int64_t at = value > 0 ? value - 1 : count + value;
     require(value >= -count && at < count, what, " ", value, " does not exist: there are ", count, " so far");
