@@ -24,6 +24,7 @@
 #include "g2face/ops/pointwise.hpp"
 #include "g2face/ops/pool2d.hpp"
 #include "g2face/ops/random.hpp"
+#include "g2face/ops/rasterize.hpp"
 #include "g2face/ops/reduce.hpp"
 #include "g2face/ops/slice.hpp"
 #include "g2face/ops/transpose.hpp"
@@ -35,6 +36,8 @@ namespace g2face {
 
 std::optional<Step> adam_cuda(const AdamAttrs& a, const Signature& s);
 std::optional<Step> binary_cuda(const BinaryAttrs& a, const Signature& s);
+std::optional<Step> barycentrics_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> barycentrics_grad_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> bits_to_float_cuda(const BitsAttrs& a, const Signature& s);
 std::optional<Step> broadcast_cuda(const BroadcastAttrs& a, const Signature& s);
 std::vector<LayoutChoice> broadcast_cuda_layouts(const BroadcastAttrs& a, std::span<const Type> in,
@@ -68,6 +71,9 @@ std::optional<Step> gather_grad_cuda(const GatherAttrs& a, const Signature& s);
 std::vector<LayoutChoice> gather_grad_cuda_layouts(const GatherAttrs& a, std::span<const Type> in,
                                                    std::span<const Type> out, Precision precision);
 std::optional<Step> log_sum_exp_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> interpolate_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> interpolate_attributes_grad_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> interpolate_weights_grad_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> matmul_cuda(const MatmulAttrs& a, const Signature& s);
 std::optional<Step> max_pool2d_cuda(const Pool2dAttrs& a, const Signature& s);
 std::vector<LayoutChoice> max_pool2d_cuda_layouts(const Pool2dAttrs& a, std::span<const Type> in,
@@ -84,11 +90,14 @@ std::optional<Step> pointwise_cuda(const PointwiseAttrs& a, const Signature& s);
 std::vector<LayoutChoice> pointwise_cuda_layouts(const PointwiseAttrs& a, std::span<const Type> in,
                                                  std::span<const Type> out, Precision precision);
 std::optional<Step> random_cuda(const RandomAttrs& a, const Signature& s);
+std::optional<Step> rasterize_cuda(const RasterizeAttrs& a, const Signature& s);
 std::optional<Step> reduce_cuda(const ReduceAttrs& a, const Signature& s);
 std::vector<LayoutChoice> reduce_cuda_layouts(const ReduceAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                               Precision precision);
 std::optional<Step> reorder_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> select_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> silhouettes_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> silhouettes_grad_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> slice_cuda(const SliceAttrs& a, const Signature& s);
 std::vector<LayoutChoice> slice_cuda_layouts(const SliceAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                              Precision precision);
