@@ -11,9 +11,11 @@
 #include "g2face/ops/bits.hpp"
 #include "g2face/ops/broadcast.hpp"
 #include "g2face/ops/cast.hpp"
+#include "g2face/ops/cholesky_solve.hpp"
 #include "g2face/ops/concat.hpp"
 #include "g2face/ops/conv2d.hpp"
 #include "g2face/ops/gather.hpp"
+#include "g2face/ops/landmark_normal_equations.hpp"
 #include "g2face/ops/matmul.hpp"
 #include "g2face/ops/modulated_conv2d.hpp"
 #include "g2face/ops/moments.hpp"
@@ -32,11 +34,15 @@ namespace g2face {
 using MaybeStep = std::optional<Step>;
 using LayoutChoices = std::vector<LayoutChoice>;
 
+MaybeStep cholesky_solve_cpu(const NoAttrs& a, const Signature& s);
+
 MaybeStep conv2d_cpu(const Conv2dAttrs& a, const Signature& s);
 LayoutChoices conv2d_cpu_layouts(const Conv2dAttrs& a, std::span<const Type> in, std::span<const Type> out);
 MaybeStep conv2d_input_grad_cpu(const Conv2dAttrs& a, const Signature& s);
 MaybeStep conv2d_weight_grad_cpu(const Conv2dAttrs& a, const Signature& s);
 LayoutChoices conv2d_weight_grad_cpu_layouts(const Conv2dAttrs& a, std::span<const Type> in, std::span<const Type> out);
+
+MaybeStep landmark_normal_equations_cpu(const LandmarkNormalEquationsAttrs& a, const Signature& s);
 
 MaybeStep matmul_cpu(const MatmulAttrs& a, const Signature& s);
 
