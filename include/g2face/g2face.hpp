@@ -6,6 +6,7 @@
 #include "g2face/dtype.hpp"
 #include "g2face/error.hpp"
 #include "g2face/eval/metrics.hpp"
+#include "g2face/face/fit.hpp"
 #include "g2face/fill.hpp"
 #include "g2face/graph/gradients.hpp"
 #include "g2face/graph/graph.hpp"
