@@ -7,6 +7,7 @@
 #include <sstream>
 
 #include "backend.hpp"
+#include "g2face/tuning.hpp"
 #include "plan/plan_data.hpp"
 
 namespace g2face {
@@ -30,6 +31,7 @@ Plan plan(const Graph& graph, std::span<const Value> outputs, const PlanOptions&
     const auto temporary = data->outputs.extract({-1 - static_cast<int>(i), 0});
     data->outputs[{outputs[i].node, outputs[i].output}] = temporary.mapped();
   }
+  if (options.tuning != nullptr) options.tuning->save();
   delay(*data);
   place(*data);
   return Plan(std::move(data));

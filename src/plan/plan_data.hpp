@@ -90,6 +90,16 @@ LaidOut assign_layouts(const Lowered& lowered, const PlanOptions& options);
 void bind(const LaidOut& laid_out, PlanData& plan);
 /// Moves steps that make more than they use up to where their result is needed.
 void delay(PlanData& plan);
+/// Of several things, each of which was timed several times, the quickest: the first one, unless another is quicker by
+/// more than their times vary.
+std::size_t quickest(std::span<const std::vector<double>> seconds);
+/// The quickest of these steps on the device. All of them do what the signature says, under different names.
+const Step& fastest(std::span<const Step> steps, const Signature& signature, const Device& device);
+/// Everything that decides how fast the kernels of an op are on a device.
+std::string key_of(const OpDef& op, const Attrs& attrs, const Signature& signature);
+/// The one that `tuning` remembers under the key, or else the fastest, which it then remembers.
+Step tuned(std::span<const Step> steps, const std::string& key, const Signature& signature, const Device& device,
+           Tuning& tuning);
 /// Finds lifetimes and gives every value of the arena its offset.
 void place(PlanData& plan);
 /// For each step the earlier ones that it has to wait for, because one of the two writes what the other reads or
