@@ -16,8 +16,8 @@ int multiprocessors();
 void set_capture_dependencies(cudaStream_t stream, std::vector<cudaGraphNode_t>& nodes);
 std::vector<cudaGraphNode_t> capture_dependencies(cudaStream_t stream);
 
-/// While one lives, this thread may do what a library does when it is first called, even while it records: load kernels,
-/// get memory.
+/// While one lives, this thread may do what a library does when it is first called, even while it records: load
+/// kernels, get memory.
 class RelaxedCapture {
  public:
   RelaxedCapture();
