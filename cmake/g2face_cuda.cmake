@@ -37,13 +37,45 @@ endif()
 set_source_files_properties(kernels/cuda/backend.cpp PROPERTIES COMPILE_DEFINITIONS
                                                                 "G2FACE_CUDA_ARCHITECTURES=\"${G2FACE_CUDA_ARCHITECTURES}\"")
 
+# g2face_cuda_library(NAME HEADER FILE LIBRARY...): kernels/cuda/FILE.cpp uses a library that it loads when a plan asks for
+# it. Only its header is needed here; where the library is now is the second place to look for it, after the system's own.
+# It is found in the toolkit, or below a CMAKE_PREFIX_PATH, which may be a Python's site-packages with NVIDIA's packages.
+function(g2face_cuda_library name header file)
+  set(folders ${CUDAToolkit_TARGET_DIR} ${CUDAToolkit_ROOT} /usr/local/cuda)
+  foreach(prefix IN LISTS CMAKE_PREFIX_PATH)
+    list(APPEND folders ${prefix} ${prefix}/nvidia/${file} ${prefix}/nvidia/cu${CUDAToolkit_VERSION_MAJOR})
+  endforeach()
+  find_path(G2FACE_${name}_INCLUDE_DIR ${header} HINTS ${CUDAToolkit_INCLUDE_DIRS} ${folders} PATH_SUFFIXES include)
+  find_library(G2FACE_${name}_LIBRARY NAMES ${ARGN} HINTS ${CUDAToolkit_LIBRARY_DIR} ${folders}
+               PATH_SUFFIXES lib64 lib)
+  if(NOT G2FACE_${name}_INCLUDE_DIR)
+    message(STATUS "${header} was not found: plans do without its library")
+    return()
+  endif()
+  set(library "$<$<BOOL:${G2FACE_${name}_LIBRARY}>:${G2FACE_${name}_LIBRARY}>")
+  set_source_files_properties(
+    kernels/cuda/${file}.cpp PROPERTIES COMPILE_OPTIONS "-isystem;${G2FACE_${name}_INCLUDE_DIR}"
+                                        COMPILE_DEFINITIONS "G2FACE_WITH_${name};G2FACE_${name}_LIBRARY=\"${library}\"")
+endfunction()
+if(G2FACE_CUDA AND G2FACE_CUDA_LIBRARIES)
+  g2face_cuda_library(CUBLASLT cublasLt.h cublas cublasLt libcublasLt.so.${CUDAToolkit_VERSION_MAJOR})
+  g2face_cuda_library(CUDNN cudnn.h cudnn cudnn libcudnn.so.9)
+elseif(G2FACE_CUDA_EMULATED)  # with stand-ins
+  foreach(library cublas:CUBLASLT cudnn:CUDNN)
+    string(REGEX REPLACE ":.*" "" file ${library})
+    string(REGEX REPLACE ".*:" "" name ${library})
+    set_source_files_properties(kernels/cuda/${file}.cpp PROPERTIES COMPILE_DEFINITIONS
+                                                                    "G2FACE_WITH_${name};G2FACE_${name}_LIBRARY=\"\"")
+  endforeach()
+endif()
+
 add_library(g2face_cuda INTERFACE)
 target_include_directories(g2face_cuda INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(g2face_cuda INTERFACE g2face)
 if(G2FACE_CUDA)
   # The target is older than CMAKE_CUDA_ARCHITECTURES in the first configuration of a build.
   set_target_properties(g2face PROPERTIES CUDA_ARCHITECTURES "${CMAKE_CUDA_ARCHITECTURES}")
-  target_link_libraries(g2face PRIVATE CUDA::cudart_static)
+  target_link_libraries(g2face PRIVATE CUDA::cudart_static ${CMAKE_DL_LIBS})
   target_link_libraries(g2face_cuda INTERFACE CUDA::cudart_static)
 else()
   file(GLOB CUDA_ON_HOST_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/cuda_on_host/*.cpp)

@@ -6,7 +6,7 @@
 #     check      the op harness and the kernel tests on the device, the recorded results of the reference in every
 #                precision, and whole jobs twice, bit for bit
 #     sanitize   compute-sanitizer: memcheck, racecheck, initcheck, synccheck
-#     bench      PyTorch on the same GPU beside g2face, the time of each step, kernels alone
+#     bench      PyTorch on the same GPU beside g2face, the time of each step (also of tuned plans), kernels alone
 #     all        build (unless --bin is given), check, sanitize, bench
 #   --out DIR    logs and results (default out/gpu_check)
 #   --build DIR  the build (default build-cuda)
@@ -164,13 +164,16 @@ sanitize() {
   wait
 }
 
+plan_jobs='printf "%s\n" "anonymize 1" "device 30" "recover 1" "device 30" "anonymize 16" "device 30" plan | "$@"'
 bench() {
   make_model
   step bench.torch 420 "$python" bench/peer_torch_cuda.py "$programs/g2face_peer" "$model" --out "$out" "${compile[@]}"
   cat "$out/bench.torch.log"
+  # Seconds of each line, then the plans; first those that rules choose, then tuned ones.
   for precision in "${precisions[@]}"; do
-    step "bench.plan.$precision" 60 bash -c 'printf "%s\n" "anonymize 1" "recover 1" "anonymize 16" plan | "$@"' plan \
-      "$programs/g2face_peer" "$model" --device cuda --precision "$precision"
+    local peer=("$programs/g2face_peer" "$model" --device cuda --precision "$precision")
+    step "bench.plan.$precision" 60 bash -c "$plan_jobs" plan "${peer[@]}"
+    step "bench.tuned.$precision" 200 bash -c "$plan_jobs" tuned "${peer[@]}" --tune "$out/tuning.json"
   done
   step bench.kernels 400 "$programs/g2face_bench" --benchmark_filter='^cuda/' --benchmark_counters_tabular=true \
     --benchmark_out="$out/kernels.json" --benchmark_out_format=json

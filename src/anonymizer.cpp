@@ -64,8 +64,10 @@ struct Anonymizer::State {
       build(j);
       std::vector<Value> outputs;
       for (const auto& [key, v] : j.outputs) outputs.push_back(v);
-      const PlanOptions plan_options{
-          .device = options.device, .precision = options.precision, .threads = options.threads};
+      const PlanOptions plan_options{.device = options.device,
+                                     .precision = options.precision,
+                                     .threads = options.threads,
+                                     .tuning = options.tuning};
       j.executor = std::make_unique<Executor>(plan(*j.graph, outputs, plan_options), &parameters);
     } catch (...) {
       used.clear();

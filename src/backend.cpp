@@ -78,6 +78,7 @@ class HostBackend final : public Backend {
     }
     return seconds;
   }
+  std::size_t cache_bytes() override { return 0; }
 };
 
 }  // namespace
@@ -94,6 +95,7 @@ Backend& backend_of(const Device& device) {
 
 #ifndef G2FACE_WITH_CUDA
 CudaReport cuda_report() { return {}; }
+std::vector<std::pair<std::string, std::string>> cuda_libraries() { return {}; }
 #endif
 
 }  // namespace g2face

@@ -6,6 +6,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "g2face/device.hpp"
@@ -43,6 +44,8 @@ class Backend {
   virtual void replay(void* recording, Stream& stream) = 0;
   /// The seconds that each piece of work took, queued one after the other.
   virtual std::vector<double> time(Stream& stream, std::span<const std::function<void()>> work) = 0;
+  /// What a run may still find in the cache that all of the device shares; 0: not known.
+  virtual std::size_t cache_bytes() = 0;
 };
 
 /// Throws DeviceError for a device that this build or machine lacks, saying which and why.
@@ -60,6 +63,9 @@ struct CudaReport {
   std::vector<Gpu> gpus;
 };
 CudaReport cuda_report();
+/// Name and version of each library beside CUDA's own that this build can use: {"cuDNN", "9.1.0"}, "none" where it is
+/// not installed. Asking loads them.
+std::vector<std::pair<std::string, std::string>> cuda_libraries();
 
 #ifdef G2FACE_WITH_CUDA
 Backend& cuda_backend(int index);

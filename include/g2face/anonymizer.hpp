@@ -14,6 +14,8 @@ struct AnonymizerOptions {
   Device device = Device::best();
   Precision precision = Precision::fast;
   int threads = 0;  // 0 = all that OpenMP offers
+  /// See PlanOptions::tuning.
+  std::shared_ptr<Tuning> tuning = nullptr;
 };
 
 struct AnonymizeOptions {

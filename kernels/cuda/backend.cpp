@@ -9,6 +9,8 @@
 #include <mutex>
 
 #include "g2face/error.hpp"
+#include "kernels/cuda/cublas.hpp"
+#include "kernels/cuda/cudnn.hpp"
 #include "kernels/cuda/runtime.hpp"
 #include "kernels/cuda/step.hpp"
 
@@ -133,6 +135,11 @@ class CudaBackend final : public Backend {
     }
     return seconds;
   }
+  std::size_t cache_bytes() override {
+    int bytes = 0;
+    check_call(cudaDeviceGetAttribute(&bytes, cudaDevAttrL2CacheSize, index_), "cudaDeviceGetAttribute");
+    return static_cast<std::size_t>(bytes);
+  }
 
  private:
   void copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, Stream& stream) {
@@ -172,6 +179,13 @@ CudaReport cuda_report() {
         {gpu.name, str("sm_", gpu.major, gpu.minor), static_cast<double>(gpu.totalGlobalMem) / (1 << 30)});
   }
   return report;
+}
+
+std::vector<std::pair<std::string, std::string>> cuda_libraries() {
+  std::vector<std::pair<std::string, std::string>> all;
+  if (const auto version = cuda::cublaslt_version()) all.emplace_back("cuBLASLt", *version);
+  if (const auto version = cuda::cudnn_version()) all.emplace_back("cuDNN", *version);
+  return all;
 }
 
 Backend& cuda_backend(int index) {

@@ -23,6 +23,11 @@ std::optional<Step> concat_conv2d_cuda(const NoAttrs&, const Signature& s) {
   return product ? cuda::implicit_gemm_step("concat_conv2d", *product, s) : std::nullopt;
 }
 
+std::vector<Step> concat_conv2d_cuda_others(const NoAttrs&, const Signature& s) {
+  const auto product = product_of(s.in, [](const TensorDesc& d) { return d.type.shape; });
+  return product ? cuda::implicit_gemm_steps("concat_conv2d", *product, s) : std::vector<Step>();
+}
+
 // What does not fit is declined in every layout, and expands to its formula.
 std::vector<LayoutChoice> concat_conv2d_cuda_layouts(const NoAttrs&, std::span<const Type> in, std::span<const Type>,
                                                      Precision precision) {

@@ -5,10 +5,13 @@
 
 #include "g2face/ops/conv2d.hpp"
 #include "kernels/block.cuh"
+#include "kernels/cuda/cublas.hpp"
+#include "kernels/cuda/cudnn.hpp"
 #include "kernels/cuda/few_inputs.hpp"
 #include "kernels/cuda/few_outputs.hpp"
 #include "kernels/cuda/implicit_gemm.hpp"
 #include "kernels/cuda/kernels.hpp"
+#include "kernels/cuda/library_step.hpp"
 #include "kernels/cuda/step.hpp"
 #include "kernels/launch.cuh"
 
@@ -163,6 +166,38 @@ std::vector<LayoutChoice> image_layouts(const Type& image, const Type& result, c
   return choices.all;
 }
 
+/// Images of one pixel or one channel are in every order.
+bool is_nhwc(const TensorDesc& d) {
+  const Shape& s = d.type.shape;
+  return d.layout != Layout::nchw || s[1] == 1 || s[2] * s[3] == 1;
+}
+
+/// A 1x1 convolution, or its gradient for x, as a plain product of its images' pixels, by the library.
+std::vector<Step> pixel_product_steps(const std::string& op, const Signature& s, bool transpose_w) {
+  const TensorDesc &x = s.in[0], &w = s.in[1], &y = s.out[0];
+  const auto f32 = [](const TensorDesc& d) { return d.type.dtype == DType::f32; };
+  if (!f32(x) || !f32(w) || !f32(y) || !is_nhwc(x) || !is_nhwc(y) || w.layout != Layout::nchw) return {};
+  const DType in = cuda::storage_of(x), out = cuda::storage_of(y);
+  if (out != in && out != DType::f32) return {};
+  const Shape &xs = x.type.shape, &ys = y.type.shape;
+  const cuda::MatrixProduct product{1, xs[0] * xs[2] * xs[3], ys[1], xs[1], false, transpose_w, in, out};
+  std::vector<Step> steps = cuda::cublaslt_steps(op, product, s.precision);
+  for (Step& step : steps) step = cuda::with_input_in(x.layout, 1, std::move(step), s);
+  return steps;
+}
+
+void append(std::vector<Step>& steps, std::vector<Step> more) {
+  std::move(more.begin(), more.end(), std::back_inserter(steps));
+}
+
+std::optional<Step> plain_weight_grad_step(const Conv2dAttrs& a, const Signature& s) {
+  const Shape& w = s.out[0].type.shape;
+  const Extents e = extents_of(a, s.in[0].type.shape, w, s.in[1].type.shape);
+  if (cuda::is_plain(s, DType::f32)) return weight_grad_step<float>(e, w.numel());
+  if (cuda::is_plain(s, DType::f64)) return weight_grad_step<double>(e, w.numel());
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<Step> conv2d_cuda(const Conv2dAttrs& a, const Signature& s) {
@@ -212,12 +247,50 @@ std::vector<LayoutChoice> conv2d_input_grad_cuda_layouts(const Conv2dAttrs& a, s
   return image_layouts(in[0], out[0], a, fits, precision);
 }
 
+// Our own loops are plain: the library is the default where there is one.
 std::optional<Step> conv2d_weight_grad_cuda(const Conv2dAttrs& a, const Signature& s) {
-  const Shape& w = s.out[0].type.shape;
-  const Extents e = extents_of(a, s.in[0].type.shape, w, s.in[1].type.shape);
-  if (cuda::is_plain(s, DType::f32)) return weight_grad_step<float>(e, w.numel());
-  if (cuda::is_plain(s, DType::f64)) return weight_grad_step<double>(e, w.numel());
-  return std::nullopt;
+  std::vector<Step> steps = cuda::cudnn_steps(cuda::ConvDirection::weight_grad, a, s);
+  return steps.empty() ? plain_weight_grad_step(a, s) : std::optional(std::move(steps.front()));
+}
+
+std::vector<LayoutChoice> conv2d_weight_grad_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in,
+                                                          std::span<const Type> out, Precision precision) {
+  // In f16 small gradients would vanish.
+  const Layout features = precision == Precision::bf16 ? Layout::nhwc_bf16 : Layout::nhwc;
+  std::vector<LayoutChoice> choices;
+  for (const Layout layout : {features, Layout::nchw}) {
+    const TensorDesc images[] = {{in[0], layout}, {in[1], layout}}, dw{out[0], Layout::nchw};
+    const bool known[] = {false, false};
+    const Signature s{.in = images, .out = {&dw, 1}, .known = known, .precision = precision};
+    const bool by_library = !cuda::cudnn_steps(cuda::ConvDirection::weight_grad, a, s).empty();
+    const bool is_last = layout == Layout::nchw;
+    if (by_library || (is_last && choices.empty())) choices.push_back({{layout, layout}, {Layout::nchw}, 0});
+  }
+  return choices;
+}
+
+std::vector<Step> conv2d_cuda_others(const Conv2dAttrs& a, const Signature& s) {
+  std::vector<Step> steps;
+  const auto product = cuda::gemm_of_conv2d(a, s.in[0].type.shape, s.in[1].type.shape, s.out[0].type.shape);
+  if (product) append(steps, cuda::implicit_gemm_steps("conv2d", *product, s));
+  if (is_pointwise(a)) append(steps, pixel_product_steps("conv2d", s, true));
+  append(steps, cuda::cudnn_steps(cuda::ConvDirection::forward, a, s));
+  return steps;
+}
+
+std::vector<Step> conv2d_input_grad_cuda_others(const Conv2dAttrs& a, const Signature& s) {
+  std::vector<Step> steps;
+  const auto product = cuda::gemm_of_input_grad(a, s.in[0].type.shape, s.in[1].type.shape, s.out[0].type.shape);
+  if (product) append(steps, cuda::implicit_gemm_steps("conv2d_input_grad", *product, s));
+  if (is_pointwise(a)) append(steps, pixel_product_steps("conv2d_input_grad", s, false));
+  append(steps, cuda::cudnn_steps(cuda::ConvDirection::input_grad, a, s));
+  return steps;
+}
+
+std::vector<Step> conv2d_weight_grad_cuda_others(const Conv2dAttrs& a, const Signature& s) {
+  std::vector<Step> steps = cuda::cudnn_steps(cuda::ConvDirection::weight_grad, a, s);
+  if (auto plain = plain_weight_grad_step(a, s)) steps.push_back(std::move(*plain));
+  return steps;
 }
 
 }  // namespace g2face

@@ -15,24 +15,26 @@ namespace {
 
 constexpr std::int64_t most_results = std::int64_t{1} << 20;
 constexpr std::size_t most_operations = 12;
+constexpr const char* name = "conv2d_pointwise";
 
-}  // namespace
-
-std::optional<Step> conv2d_pointwise_cuda(const Conv2dPointwiseAttrs& a, const Signature& s) {
+/// Calls f with the product, the signature of the convolution alone, and the program; returns {} for what is declined.
+template <class F>
+auto with_product(const Conv2dPointwiseAttrs& a, const Signature& s, const F& f)
+    -> decltype(f(cuda::GemmConv(), s, cuda::GemmEpilogue())) {
   const Type &x = s.in[0].type, &w = s.in[1].type;
   const Shape y = conv2d_op.infer(a.conv, std::array{x, w}).at(0).shape;
   const auto product = cuda::gemm_of_conv2d(a.conv, x.shape, w.shape, y);
   auto program = cuda::accumulator_program(a.pointwise, static_cast<int>(s.in.size()) - 1);
-  if (!product || !program || a.pointwise.shape != y || s.out.empty()) return std::nullopt;
-  if (y.numel() > most_results || program->operations.size() > most_operations) return std::nullopt;
+  if (!product || !program || a.pointwise.shape != y || s.out.empty()) return {};
+  if (y.numel() > most_results || program->operations.size() > most_operations) return {};
   const Layout layout = s.out[0].layout;
   for (const TensorDesc& d : s.out) {
-    if (d.layout != layout) return std::nullopt;
+    if (d.layout != layout) return {};
   }
   const auto others = s.in.subspan(2);
   for (const TensorDesc& d : others) {
     const auto wanted = cuda::epilogue_layout(d.type.shape, y, layout);
-    if (d.type.dtype != DType::f32 || !wanted || d.layout != *wanted) return std::nullopt;
+    if (d.type.dtype != DType::f32 || !wanted || d.layout != *wanted) return {};
   }
   Signature conv = s;
   const TensorDesc result{{DType::f32, y}, layout};
@@ -40,7 +42,21 @@ std::optional<Step> conv2d_pointwise_cuda(const Conv2dPointwiseAttrs& a, const S
   conv.out = {&result, 1};
   conv.known = s.known.first(2);
   const cuda::GemmEpilogue epilogue{std::move(*program), {others.begin(), others.end()}};
-  return cuda::implicit_gemm_step("conv2d_pointwise", *product, conv, std::nullopt, &epilogue);
+  return f(*product, conv, epilogue);
+}
+
+}  // namespace
+
+std::optional<Step> conv2d_pointwise_cuda(const Conv2dPointwiseAttrs& a, const Signature& s) {
+  return with_product(a, s, [](const auto& product, const auto& conv, const auto& epilogue) {
+    return cuda::implicit_gemm_step(name, product, conv, std::nullopt, &epilogue);
+  });
+}
+
+std::vector<Step> conv2d_pointwise_cuda_others(const Conv2dPointwiseAttrs& a, const Signature& s) {
+  return with_product(a, s, [](const auto& product, const auto& conv, const auto& epilogue) {
+    return cuda::implicit_gemm_steps(name, product, conv, &epilogue);
+  });
 }
 
 std::vector<LayoutChoice> conv2d_pointwise_cuda_layouts(const Conv2dPointwiseAttrs& a, std::span<const Type> in,

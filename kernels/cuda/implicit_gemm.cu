@@ -326,26 +326,26 @@ double estimate(const GemmConv& c, const GemmVariant& v, int splits, const Machi
   return time + second_pass + results * static_cast<double>(sizeof(float)) * 2 * splits / bytes_of_all;
 }
 
+/// All tiles and splits for a product, the one of the lowest estimate first.
 template <class Math>
-GemmChoice fastest(const GemmConv& c, bool gathers, bool from_f32) {
+std::vector<GemmChoice> by_estimate(const GemmConv& c, bool gathers, bool from_f32) {
   const Machine machine = this_machine();
   const std::span<const GemmVariant> all = gemm_variants<Math>();
   int most_steps = 1;
   for (int i = 0; i < c.phases; ++i) most_steps = std::max(most_steps, c.phase[i].steps);
-  GemmChoice best{-1, 1};
-  double best_time = std::numeric_limits<double>::infinity();
+  std::vector<std::pair<double, GemmChoice>> choices;
   for (std::size_t i = 0; i < all.size(); ++i) {
     const GemmVariant& v = all[i];
     if (v.gathers != gathers || (gathers && v.from_f32 != from_f32) || v.shared_bytes > machine.shared_bytes) continue;
     for (const int splits : {1, 2, 3, 4, 6, 8, 12, 16, 24, 32}) {
       if (splits > most_steps) break;
-      if (const double t = estimate<Math>(c, v, splits, machine); t < best_time) {
-        best = {static_cast<int>(i), splits};
-        best_time = t;
-      }
+      choices.push_back({estimate<Math>(c, v, splits, machine), {static_cast<int>(i), splits}});
     }
   }
-  return best;
+  std::stable_sort(choices.begin(), choices.end(), [](const auto& p, const auto& q) { return p.first < q.first; });
+  std::vector<GemmChoice> sorted;
+  for (const auto& [time, choice] : choices) sorted.push_back(choice);
+  return sorted;
 }
 
 bool is_nhwc(const TensorDesc& d) {
@@ -457,8 +457,11 @@ std::optional<Step> make_step(const std::string& op, const GemmConv& conv, const
   const bool gathers = gather_strides(p.conv, x, elements_of_piece<Storage>), from_f32 = !is_narrow(x.layout);
   if (gathers && conv.sources > 1) return std::nullopt;
   const auto weights = static_cast<std::size_t>(lay_out_weights(p.conv, gathers, elements_of_step<Storage>));
-  if (!choice) choice = fastest<Math>(p.conv, gathers, from_f32);
-  if (choice->variant < 0) return std::nullopt;
+  if (!choice) {
+    const std::vector<GemmChoice> all = by_estimate<Math>(p.conv, gathers, from_f32);
+    if (all.empty()) return std::nullopt;
+    choice = all.front();
+  }
   p.variant = gemm_variants<Math>()[static_cast<std::size_t>(choice->variant)];
   if (p.variant.gathers != gathers || (gathers && p.variant.from_f32 != from_f32)) return std::nullopt;
   p.splits = choice->splits;
@@ -530,6 +533,24 @@ std::optional<Step> implicit_gemm_step(const std::string& op, const GemmConv& co
   return with_math(s, [&](auto math, const char* name) {
     return make_step<typename decltype(math)::type>(op, conv, s, choice, epilogue, name);
   });
+}
+
+std::vector<Step> implicit_gemm_steps(const std::string& op, const GemmConv& conv, const Signature& s,
+                                      const GemmEpilogue* epilogue) {
+  constexpr std::size_t most = 12;
+  const auto choices = with_math(s, [&]<class Math>(std::type_identity<Math>, const char*) {
+    using Storage = typename StorageOf<Math>::type;
+    GemmConv c = conv;
+    const bool gathers = gather_strides(c, s.in[0], elements_of_piece<Storage>);
+    lay_out_weights(c, gathers, elements_of_step<Storage>);
+    return by_estimate<Math>(c, gathers, !is_narrow(s.in[0].layout));
+  });
+  std::vector<Step> steps;
+  for (const GemmChoice& choice : choices) {
+    auto step = implicit_gemm_step(op, conv, s, choice, epilogue);
+    if (step && steps.size() < most) steps.push_back(std::move(*step));
+  }
+  return steps;
 }
 
 int implicit_gemm_variants(const Signature& s) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "g2face/graph/op.hpp"
 #include "g2face/graph/step.hpp"
@@ -74,6 +75,9 @@ std::optional<Layout> epilogue_layout(const Shape& other, const Shape& y, Layout
 std::optional<Step> implicit_gemm_step(const std::string& op, const GemmConv& conv, const Signature& s,
                                        std::optional<GemmChoice> choice = std::nullopt,
                                        const GemmEpilogue* epilogue = nullptr);
+/// The same with the dozen choices of the lowest estimates, the best first.
+std::vector<Step> implicit_gemm_steps(const std::string& op, const GemmConv& conv, const Signature& s,
+                                      const GemmEpilogue* epilogue = nullptr);
 /// How many variants `choice` may name for a signature.
 int implicit_gemm_variants(const Signature& s);
 

@@ -49,21 +49,28 @@ std::vector<LayoutChoice> cast_cuda_layouts(const CastAttrs& a, std::span<const 
                                             Precision precision);
 std::optional<Step> cholesky_solve_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> concat_conv2d_cuda(const NoAttrs& a, const Signature& s);
+std::vector<Step> concat_conv2d_cuda_others(const NoAttrs& a, const Signature& s);
 std::vector<LayoutChoice> concat_conv2d_cuda_layouts(const NoAttrs& a, std::span<const Type> in,
                                                      std::span<const Type> out, Precision precision);
 std::optional<Step> concat_cuda(const ConcatAttrs& a, const Signature& s);
 std::vector<LayoutChoice> concat_cuda_layouts(const ConcatAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                               Precision precision);
 std::optional<Step> conv2d_cuda(const Conv2dAttrs& a, const Signature& s);
+std::vector<Step> conv2d_cuda_others(const Conv2dAttrs& a, const Signature& s);
 std::vector<LayoutChoice> conv2d_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                               Precision precision);
 std::optional<Step> conv2d_input_grad_cuda(const Conv2dAttrs& a, const Signature& s);
+std::vector<Step> conv2d_input_grad_cuda_others(const Conv2dAttrs& a, const Signature& s);
 std::vector<LayoutChoice> conv2d_input_grad_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in,
                                                          std::span<const Type> out, Precision precision);
 std::optional<Step> conv2d_pointwise_cuda(const Conv2dPointwiseAttrs& a, const Signature& s);
+std::vector<Step> conv2d_pointwise_cuda_others(const Conv2dPointwiseAttrs& a, const Signature& s);
 std::vector<LayoutChoice> conv2d_pointwise_cuda_layouts(const Conv2dPointwiseAttrs& a, std::span<const Type> in,
                                                         std::span<const Type> out, Precision precision);
 std::optional<Step> conv2d_weight_grad_cuda(const Conv2dAttrs& a, const Signature& s);
+std::vector<Step> conv2d_weight_grad_cuda_others(const Conv2dAttrs& a, const Signature& s);
+std::vector<LayoutChoice> conv2d_weight_grad_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in,
+                                                          std::span<const Type> out, Precision precision);
 std::optional<Step> ema_cuda(const EmaAttrs& a, const Signature& s);
 std::optional<Step> float_to_bits_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> gather_cuda(const GatherAttrs& a, const Signature& s);
@@ -79,6 +86,7 @@ std::optional<Step> interpolate_weights_grad_cuda(const NoAttrs& a, const Signat
 std::optional<Step> landmark_normal_equations_cuda(const LandmarkNormalEquationsAttrs& a, const Signature& s);
 std::optional<Step> log_sum_exp_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> matmul_cuda(const MatmulAttrs& a, const Signature& s);
+std::vector<Step> matmul_cuda_others(const MatmulAttrs& a, const Signature& s);
 std::optional<Step> max_pool2d_cuda(const Pool2dAttrs& a, const Signature& s);
 std::vector<LayoutChoice> max_pool2d_cuda_layouts(const Pool2dAttrs& a, std::span<const Type> in,
                                                   std::span<const Type> out, Precision precision);

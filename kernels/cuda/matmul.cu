@@ -14,6 +14,7 @@
 #include <type_traits>
 
 #include "kernels/block.cuh"
+#include "kernels/cuda/cublas.hpp"
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/step.hpp"
 #include "kernels/launch.cuh"
@@ -451,18 +452,34 @@ Step nothing() {
   return step;
 }
 
+Product product_of(const MatmulAttrs& attrs, const Signature& s) {
+  const Shape &a = s.in[0].type.shape, &c = s.out[0].type.shape;
+  const std::int64_t m = c[-2], n = c[-1], k = attrs.transpose_a ? a[-2] : a[-1];
+  return {c.numel() / (m * n), m, n, k, operand(m, k, attrs.transpose_a), operand(n, k, !attrs.transpose_b)};
+}
+
+bool has_few_rows(const Product& p) {
+  return p.m <= most_rows && p.k > 0 && p.k <= std::numeric_limits<int>::max() / (2 * most_rows);
+}
+
 }  // namespace
 
 std::optional<Step> matmul_cuda(const MatmulAttrs& attrs, const Signature& s) {
   const bool single = cuda::is_plain(s, DType::f32);
   if (!single && !cuda::is_plain(s, DType::f64)) return std::nullopt;
-  const Shape &a = s.in[0].type.shape, &c = s.out[0].type.shape;
-  const std::int64_t m = c[-2], n = c[-1], k = attrs.transpose_a ? a[-2] : a[-1];
-  if (c.numel() == 0) return nothing();
-  const Product p{c.numel() / (m * n), m, n, k, operand(m, k, attrs.transpose_a), operand(n, k, !attrs.transpose_b)};
+  if (s.out[0].type.shape.numel() == 0) return nothing();
+  const Product p = product_of(attrs, s);
   if (!single) return tiled_step<double>(p);
-  const bool few = m <= most_rows && k > 0 && k <= std::numeric_limits<int>::max() / (2 * most_rows);
-  return few ? step_for_few_rows(p, s) : tiled_step<float>(p);
+  return has_few_rows(p) ? step_for_few_rows(p, s) : tiled_step<float>(p);
+}
+
+std::vector<Step> matmul_cuda_others(const MatmulAttrs& attrs, const Signature& s) {
+  if (!cuda::is_plain(s, DType::f32) || s.out[0].type.shape.numel() == 0) return {};
+  const Product p = product_of(attrs, s);
+  std::vector<Step> steps =
+      cuda::cublaslt_steps("matmul", {p.batches, p.m, p.n, p.k, attrs.transpose_a, attrs.transpose_b}, s.precision);
+  if (has_few_rows(p)) steps.push_back(tiled_step<float>(p));
+  return steps;
 }
 
 }  // namespace g2face

@@ -15,6 +15,11 @@ int multiprocessors() {
   return count;
 }
 
+RelaxedCapture::RelaxedCapture() {
+  check_call(cudaThreadExchangeStreamCaptureMode(&mode_), "cudaThreadExchangeStreamCaptureMode");
+}
+RelaxedCapture::~RelaxedCapture() { cudaThreadExchangeStreamCaptureMode(&mode_); }
+
 // CUDA 13 gave both calls another list of arguments.
 void set_capture_dependencies(cudaStream_t stream, std::vector<cudaGraphNode_t>& nodes) {
 #if CUDART_VERSION >= 13000

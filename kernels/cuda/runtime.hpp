@@ -16,4 +16,17 @@ int multiprocessors();
 void set_capture_dependencies(cudaStream_t stream, std::vector<cudaGraphNode_t>& nodes);
 std::vector<cudaGraphNode_t> capture_dependencies(cudaStream_t stream);
 
+/// While one lives, this thread may do what a library does when it is first called, even while it records: load
+/// kernels, get memory.
+class RelaxedCapture {
+ public:
+  RelaxedCapture();
+  ~RelaxedCapture();
+  RelaxedCapture(const RelaxedCapture&) = delete;
+  RelaxedCapture& operator=(const RelaxedCapture&) = delete;
+
+ private:
+  cudaStreamCaptureMode mode_ = cudaStreamCaptureModeRelaxed;
+};
+
 }  // namespace g2face::cuda

@@ -11,6 +11,7 @@
 #include "backend.hpp"
 #include "g2face/image.hpp"
 #include "g2face/mesh.hpp"
+#include "g2face/tuning.hpp"
 #include "io/atomic_file.hpp"
 #include "io/input_file.hpp"
 
@@ -28,6 +29,8 @@ void add_common_options(CLI::App& command, CommonOptions& o) {
       ->capture_default_str();
   command.add_option("--threads", o.threads, "CPU threads; 0 = all")->check(CLI::Range(0, 1024));
   command.add_flag("--deterministic", o.deterministic, "same bits on every run (always so)");
+  command.add_flag("--tune", o.tune,
+                   "CUDA: time the kernels that can do a step, and remember the fastest for the next run");
   command.add_flag("--json", o.json, "results on standard output as JSON, one object for each input");
   command.add_flag("--print-plan", o.print_plan, "show what ran, with times, on standard error");
   add_log_options(command);
@@ -63,6 +66,12 @@ AnonymizerOptions resolve(const CommonOptions& o) {
   const bool f32 = result.precision == Precision::fast;
   say(LogLevel::info, str("device ", result.device, " (", reason_for(result.device, o.device), "), precision ",
                           f32 ? "f32" : name_of(result.precision)));
+  if (o.tune && result.device.kind == Device::Kind::cuda) {
+    const auto warn = [](const std::string& line) { say(LogLevel::warning, line); };
+    result.tuning = std::make_shared<Tuning>(Tuning::default_file(), Tuning::machine(result.device), warn);
+  } else if (o.tune) {
+    say(LogLevel::warning, str("--tune: has no effect on ", result.device, ": only plans for CUDA are tuned"));
+  }
   return result;
 }
 

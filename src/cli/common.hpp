@@ -31,6 +31,7 @@ struct CommonOptions {
   std::string precision = "auto";
   int threads = 0;
   bool deterministic = false;
+  bool tune = false;
   bool json = false;
   bool print_plan = false;
 };

@@ -163,6 +163,12 @@ std::string described(const CudaReport& cuda) {
   return text.str();
 }
 
+std::vector<std::pair<std::string, std::string>> all_libraries() {
+  auto all = io::library_versions();
+  for (auto& library : cuda_libraries()) all.push_back(std::move(library));
+  return all;
+}
+
 int run(bool json) {
   const auto start = std::chrono::steady_clock::now();
   const Cpu processor = cpu();
@@ -171,6 +177,7 @@ int run(bool json) {
   const bool ok = error < 1e-5 && network_repeats();
   const double gmacs = speed();
   const CudaReport cuda = cuda_report();
+  const auto libraries_found = all_libraries();
   const bool has_driver = std::filesystem::exists("/proc/driver/nvidia/version");
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
 
@@ -189,6 +196,14 @@ int run(bool json) {
   if (cuda.in_build && cuda.gpus.empty())
     missing.push_back(str("CUDA: no GPU can be used: install NVIDIA's driver for CUDA ", cuda.runtime, " or later"));
 
+  for (const auto& [name, number] : libraries_found) {
+    if (number != "none" || cuda.gpus.empty()) continue;
+    missing.push_back(str(name,
+                          ": is not found here: gradients of weights take plain loops without cuDNN, and tuned "
+                          "plans have fewer kernels to choose from; install it, or say where it is in "
+                          "LD_LIBRARY_PATH"));
+  }
+
   std::string devices = "cpu, reference";
   std::vector<std::string> gpus;
   for (const CudaReport::Gpu& gpu : cuda.gpus) {
@@ -198,7 +213,7 @@ int run(bool json) {
 
   if (json) {
     io::JsonObject libraries;
-    for (const auto& [name, number] : io::library_versions()) libraries.set(name, number);
+    for (const auto& [name, number] : libraries_found) libraries.set(name, number);
     std::cout << io::JsonObject()
                      .set("version", version())
                      .set("revision", revision())
@@ -223,7 +238,7 @@ int run(bool json) {
   } else {
     std::cout << std::setprecision(3) << "g2face     " << version() << " (" << revision() << ", " << compiler()
               << ")\nlibraries ";
-    for (const auto& [name, number] : io::library_versions()) std::cout << " " << name << " " << number << ";";
+    for (const auto& [name, number] : libraries_found) std::cout << " " << name << " " << number << ";";
     std::cout << "\ndevices    " << devices << "; chosen: " << Device::best() << "\ncpu        " << processor.model
               << ", " << cores << " cores, " << processor.features << "\nmemory     " << memory
               << " GiB available\ncuda       " << described(cuda) << "; NVIDIA driver: " << (has_driver ? "yes" : "no")

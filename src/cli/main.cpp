@@ -29,9 +29,11 @@ void require_written_results() {
 std::string version_text() {
   using namespace g2face;
   const CudaReport cuda = cuda_report();
+  std::string libraries;
+  for (const auto& [name, number] : cuda_libraries()) libraries += str(", ", name, " ", number);
   return str("g2face    ", version(), "\nrevision  ", revision(), " (", compiler(), ")\noneDNN    ", onednn_version(),
              "\nCUDA      ",
-             cuda.in_build ? str("runtime ", cuda.runtime, ", driver ", cuda.driver) : "none in this build",
+             cuda.in_build ? str("runtime ", cuda.runtime, ", driver ", cuda.driver) : "none in this build", libraries,
              "\nkernels   ", instruction_sets(), cuda.in_build ? str("; CUDA: ", cuda.architectures) : "");
 }
 
@@ -43,7 +45,7 @@ int main(int argc, char** argv) {
   std::signal(SIGTERM, on_interrupt);
   int code = cli::exit_code::ok;
   CLI::App app("g2face: reversible face anonymization", "g2face");
-  app.set_version_flag("--version", version_text());
+  app.set_version_flag("--version", version_text);  // asked for when needed: it loads libraries
   app.require_subcommand(1);
   cli::add_anonymize(app, code);
   cli::add_recover(app, code);

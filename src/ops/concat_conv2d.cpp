@@ -44,6 +44,7 @@ const OpDef concat_conv2d_op = define_fused_op<NoAttrs, infer, formula>("concat_
                                    .with_cpu<NoAttrs, concat_conv2d_cpu>()
                                    .with_cpu_layouts<NoAttrs, concat_conv2d_cpu_layouts>()
                                    .with_cuda<NoAttrs, concat_conv2d_cuda>()
+                                   .with_cuda_others<NoAttrs, concat_conv2d_cuda_others>()
                                    .with_cuda_layouts<NoAttrs, concat_conv2d_cuda_layouts>();
 
 }  // namespace g2face

@@ -192,17 +192,21 @@ const OpDef conv2d_op = define_op<Conv2dAttrs, infer_conv2d, grad_conv2d, refere
                             .with_cpu<Conv2dAttrs, conv2d_cpu>()
                             .with_cpu_layouts<Conv2dAttrs, conv2d_cpu_layouts>()
                             .with_cuda<Conv2dAttrs, conv2d_cuda>()
+                            .with_cuda_others<Conv2dAttrs, conv2d_cuda_others>()
                             .with_cuda_layouts<Conv2dAttrs, conv2d_cuda_layouts>();
 const OpDef conv2d_input_grad_op =
     define_op<Conv2dAttrs, infer_input_grad, grad_input_grad, reference_input_grad>("conv2d_input_grad")
         .with_cpu<Conv2dAttrs, conv2d_input_grad_cpu>()
         .with_cpu_layouts<Conv2dAttrs, conv2d_cpu_layouts>()
         .with_cuda<Conv2dAttrs, conv2d_input_grad_cuda>()
+        .with_cuda_others<Conv2dAttrs, conv2d_input_grad_cuda_others>()
         .with_cuda_layouts<Conv2dAttrs, conv2d_input_grad_cuda_layouts>();
 const OpDef conv2d_weight_grad_op =
     define_op<Conv2dAttrs, infer_weight_grad, grad_weight_grad, reference_weight_grad>("conv2d_weight_grad")
         .with_cpu<Conv2dAttrs, conv2d_weight_grad_cpu>()
         .with_cpu_layouts<Conv2dAttrs, conv2d_weight_grad_cpu_layouts>()
-        .with_cuda<Conv2dAttrs, conv2d_weight_grad_cuda>();
+        .with_cuda<Conv2dAttrs, conv2d_weight_grad_cuda>()
+        .with_cuda_others<Conv2dAttrs, conv2d_weight_grad_cuda_others>()
+        .with_cuda_layouts<Conv2dAttrs, conv2d_weight_grad_cuda_layouts>();
 
 }  // namespace g2face

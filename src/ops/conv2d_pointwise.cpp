@@ -35,6 +35,7 @@ std::vector<Value> conv2d_pointwise(std::span<const Value> in, const Conv2dPoint
 
 const OpDef conv2d_pointwise_op = define_fused_op<Conv2dPointwiseAttrs, infer, formula>("conv2d_pointwise")
                                       .with_cuda<Conv2dPointwiseAttrs, conv2d_pointwise_cuda>()
+                                      .with_cuda_others<Conv2dPointwiseAttrs, conv2d_pointwise_cuda_others>()
                                       .with_cuda_layouts<Conv2dPointwiseAttrs, conv2d_pointwise_cuda_layouts>();
 
 }  // namespace g2face

@@ -67,6 +67,7 @@ Value matmul(Value a, Value b, const MatmulAttrs& attrs) { return a.graph->add(m
 
 const OpDef matmul_op = define_op<MatmulAttrs, infer, grad, reference>("matmul")
                             .with_cpu<MatmulAttrs, matmul_cpu>()
-                            .with_cuda<MatmulAttrs, matmul_cuda>();
+                            .with_cuda<MatmulAttrs, matmul_cuda>()
+                            .with_cuda_others<MatmulAttrs, matmul_cuda_others>();
 
 }  // namespace g2face

@@ -26,10 +26,20 @@ std::string described(const Signature& signature) {
 
 }  // namespace
 
-Step make_step(const Node& node, const Signature& signature, const PlanData& plan) {
+Step make_step(const Node& node, const Signature& signature, const PlanData& plan, bool once) {
+  const Device& device = plan.options.device;
   if (on_reference(plan)) return reference_step(*node.op, node.attrs, signature, true);
-  if (const auto kernel = kernel_of(*node.op, plan.options.device); kernel != nullptr) {
-    if (std::optional<Step> step = kernel(node.attrs, signature)) return std::move(*step);
+  if (const auto kernel = kernel_of(*node.op, device); kernel != nullptr) {
+    if (std::optional<Step> step = kernel(node.attrs, signature)) {
+      const bool has_others = device.kind == Device::Kind::cuda && node.op->cuda_others != nullptr;
+      if (once || !has_others || plan.options.tuning == nullptr) return std::move(*step);
+      std::vector<Step> all{std::move(*step)};
+      for (Step& other : node.op->cuda_others(node.attrs, signature)) {
+        const auto same = [&](const Step& s) { return s.kernel == other.kernel; };
+        if (std::none_of(all.begin(), all.end(), same)) all.push_back(std::move(other));
+      }
+      return tuned(all, key_of(*node.op, node.attrs, signature), signature, device, *plan.options.tuning);
+    }
   }
   const bool on_host = plan.options.device.kind == Device::Kind::cpu;
   check<PlanError>(on_host && node.op->reference != nullptr, node.op->name, " '", node.name, "': no kernel for ",
@@ -92,7 +102,7 @@ void bind(const LaidOut& laid_out, PlanData& plan) {
     step.name = node.name;
     step.in = std::move(in);
     step.out = own;
-    step.step = make_step(node, signature, plan);
+    step.step = make_step(node, signature, plan, known);
     for (const Packing& p : step.step.packings) {
       check<PlanError>(in_known[static_cast<std::size_t>(p.input)], node.op->name, " '", node.name, "': kernel ",
                        step.step.kernel, " packs an input that is not known");

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "backend.hpp"
+#include "g2face/tuning.hpp"
 #include "plan/plan_data.hpp"
 
 namespace g2face {
@@ -70,6 +71,7 @@ Plan plan(const Graph& graph, std::span<const Value> asked, std::span<const Upda
       data->updates.back().second = temporary.mapped();
     }
   }
+  if (options.tuning != nullptr) options.tuning->save();
   delay(*data);
   write_updates(*data);
   place(*data);

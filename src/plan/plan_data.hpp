@@ -93,6 +93,16 @@ void bind(const LaidOut& laid_out, PlanData& plan);
 void delay(PlanData& plan);
 /// Makes the values that parameters take lie where the parameters do, by copies at the end where nothing else can.
 void write_updates(PlanData& plan);
+/// Of several things, each of which was timed several times, the quickest: the first one, unless another is quicker by
+/// more than their times vary.
+std::size_t quickest(std::span<const std::vector<double>> seconds);
+/// The quickest of these steps on the device. All of them do what the signature says, under different names.
+const Step& fastest(std::span<const Step> steps, const Signature& signature, const Device& device);
+/// Everything that decides how fast the kernels of an op are on a device.
+std::string key_of(const OpDef& op, const Attrs& attrs, const Signature& signature);
+/// The one that `tuning` remembers under the key, or else the fastest, which it then remembers.
+Step tuned(std::span<const Step> steps, const std::string& key, const Signature& signature, const Device& device,
+           Tuning& tuning);
 /// Finds lifetimes and gives every value of the arena its offset.
 void place(PlanData& plan);
 /// For each step the earlier ones that it has to wait for, because one of the two writes what the other reads or
@@ -101,8 +111,9 @@ std::vector<std::vector<int>> dependencies(const PlanData& plan);
 /// The value whose memory this one has.
 int root_of(const PlanData& plan, int value);
 
-/// The step of a node: of the device's kernel, or of the reference loops. Throws PlanError if there is neither.
-Step make_step(const Node& node, const Signature& signature, const PlanData& plan);
+/// The step of a node: of the device's kernel, or of the reference loops. `once`: it runs when parameters are loaded,
+/// and its time does not matter. Throws PlanError if there is neither.
+Step make_step(const Node& node, const Signature& signature, const PlanData& plan, bool once);
 /// A step that runs an op's reference loops: on doubles, or on converted copies in its workspace.
 Step reference_step(const OpDef& op, const Attrs& attrs, const Signature& signature, bool memory_is_double);
 

@@ -29,8 +29,9 @@ PlanStep copy_step(PlanData& plan, int from, int parameter) {
   step.op = graph.node(y).op;
   step.attrs = graph.node(y).attrs;
   step.name = plan.values[static_cast<std::size_t>(parameter)].name;
-  step.step = make_step(graph.node(y),
-                        {in, out, known, plan.options.precision, plan.options.determinism, plan.options.threads}, plan);
+  step.step =
+      make_step(graph.node(y), {in, out, known, plan.options.precision, plan.options.determinism, plan.options.threads},
+                plan, false);
   step.in = {from};
   step.out = {static_cast<int>(plan.values.size())};
   PlanValue result;

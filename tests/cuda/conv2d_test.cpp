@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <string>
 
 #include "cuda/kernel_check.hpp"
@@ -75,8 +76,7 @@ struct Call {
 };
 
 Tensor run(const Call& call, const Step& step) {
-  std::vector<DeviceTensor> device;
-  std::vector<const void*> data;
+  std::vector<Tensor> in;
   for (std::size_t i = 0; i < call.in.size(); ++i) {
     const bool is_w = i + 1 == call.in.size();
     if (is_w && !step.packings.empty()) {
@@ -84,20 +84,14 @@ Tensor run(const Call& call, const Step& step) {
       REQUIRE(step.packings[0].input == static_cast<int>(i));
       Tensor packed({DType::u8, {static_cast<std::int64_t>(step.packings[0].bytes)}});
       step.packings[0].pack(call.in[i].data(), packed.mutable_data());
-      device.emplace_back(packed);
+      in.push_back(packed);
     } else {
-      device.emplace_back(is_w ? call.in[i] : stored(call.in[i], call.x));
+      in.push_back(is_w ? call.in[i] : stored(call.in[i], call.x));
     }
-    data.push_back(device.back().data());
   }
   const Type type = call.result();
-  const DeviceTensor out(stored(Tensor::full(type, -1e30), call.y));  // an element that no thread writes is seen
-  const DeviceTensor workspace(Tensor::full({DType::u8, {static_cast<std::int64_t>(step.workspace) + 1}}, 0xff));
-  void* const out_data[] = {out.data()};
-  Stream stream{Device::cuda()};
-  step.run({data, out_data, workspace.data()}, stream);
-  cuda::check_call(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
-  return read(out.to_host(), type.shape, call.y);
+  // An element that no thread writes is seen.
+  return read(run_step(step, in, stored(Tensor::full(type, -1e30), call.y)), type.shape, call.y);
 }
 
 // The same in each order of threads.
@@ -344,6 +338,95 @@ TEST_CASE("concat_conv2d on CUDA") {
        {varied({2, 8, 5, 3}, 1), varied({2, 72, 5, 3}, 2), varied({2, 16, 5, 3}, 3), varied({24, 96, 1, 1}, 4)}});
   check_features(
       {concat_conv2d_op, NoAttrs{}, {varied({1, 64, 4, 4}, 1), varied({1, 64, 4, 4}, 2), varied({64, 128, 1, 1}, 3)}});
+}
+
+// Everything that a tuned plan may choose, once: on a GPU also the libraries themselves.
+void check_candidates(Call call, const char* library) {
+  const Tensor want = reference(call);
+  for (const Storage& s : storages) {
+    for (const bool known : {true, false}) {
+      call.x = call.y = s.features;
+      call.precision = s.precision;
+      call.known = known;
+      const std::optional<Step> first = call.step();
+      REQUIRE(first);
+      const std::vector<Step> all =
+          call.with_signature([&](const Signature& signature) { return call.op.cuda_others(call.attrs, signature); });
+      std::set<std::string> names;
+      for (const Step& step : all) {
+        INFO(step.kernel, " ", call.x, " ", name_of(call.precision), known ? " known" : "");
+        CHECK(names.insert(step.kernel).second);
+        const bool own = step.kernel.find(" gemm:") != std::string::npos;
+        if (own && !known) continue;  // how those pack is tested above
+        CHECK(relative_error(run(call, step), want) < limit(call));
+      }
+      CHECK(names.contains(first->kernel));
+#ifdef G2FACE_CUDA_EMULATED
+      const auto named = [&](const std::string& name) { return name.find(library) != std::string::npos; };
+      CHECK(std::any_of(names.begin(), names.end(), named));
+#endif
+    }
+  }
+}
+
+TEST_CASE("conv2d on CUDA: every candidate") {
+  check_candidates(forward({2, 16, 5, 4}, {24, 16, 3, 3}, {.pad = {1, 1}}), " cudnn:");
+  check_candidates(forward({1, 8, 5, 6}, {16, 8, 4, 2}, {.stride = {2, 1}, .pad = {1, 0}}), " cudnn:");
+  check_candidates(forward({2, 24, 3, 5}, {16, 24, 1, 1}), " cublaslt:");
+  check_candidates(input_grad({1, 8, 5, 6}, {16, 8, 3, 3}, {.stride = {2, 2}, .pad = {1, 1}}), " cudnn:");
+  check_candidates(input_grad({2, 8, 3, 5}, {16, 8, 1, 1}), " cublaslt:");
+}
+
+TEST_CASE("conv2d on CUDA: every candidate with groups, row-major") {
+  const Shape x = {2, 6, 5, 4}, w = {8, 3, 3, 2};
+  const Conv2dAttrs a = filled({.stride = {1, 2}, .pad = {1, 1}, .groups = 2}, x, w);
+  for (const Precision precision : {Precision::strict, Precision::tf32}) {
+    for (Call call : {Call{conv2d_op, a, {varied(x, 1), varied(w, 2)}},
+                      Call{conv2d_input_grad_op, a, {varied(forward(x, w, a).result().shape, 1), varied(w, 2)}}}) {
+      call.precision = precision;
+      const auto all = call.with_signature([&](const Signature& s) { return call.op.cuda_others(call.attrs, s); });
+      for (const Step& step : all) {
+        INFO(step.kernel, " ", name_of(precision));
+        CHECK(relative_error(run(call, step), reference(call)) < limit(call));
+      }
+    }
+  }
+}
+
+TEST_CASE("conv2d_weight_grad on CUDA: every candidate, in every layout that it is offered") {
+  for (const auto& [x, w, attrs] : {std::tuple(Shape{2, 8, 5, 6}, Shape{16, 8, 3, 3}, Conv2dAttrs{.pad = {1, 1}}),
+                                    std::tuple(Shape{1, 3, 8, 7}, Shape{4, 3, 4, 3}, Conv2dAttrs{.stride = {2, 2}}),
+                                    std::tuple(Shape{2, 6, 4, 5}, Shape{4, 3, 1, 2}, Conv2dAttrs{.groups = 2})}) {
+    const Conv2dAttrs a = filled(attrs, x, w);
+    const std::vector<Tensor> in{varied(x, 1), varied(forward(x, w, a).result().shape, 2)};
+    for (const Precision precision : {Precision::strict, Precision::tf32, Precision::bf16, Precision::f16}) {
+      const std::vector<Type> types{in[0].type(), in[1].type()}, out{{DType::f32, w}};
+      for (const LayoutChoice& choice : conv2d_weight_grad_op.cuda_layouts(a, types, out, precision)) {
+        REQUIRE(choice.in[0] == choice.in[1]);
+        // The harness takes the last input for weights, which are always row-major.
+        const TensorDesc descs[] = {{types[0], choice.in[0]}, {types[1], choice.in[1]}}, result{out[0]};
+        const bool known[] = {false, false};
+        const Signature s{descs, {&result, 1}, known, precision};
+        std::vector<Step> all = conv2d_weight_grad_op.cuda_others(a, s);
+        const auto first = conv2d_weight_grad_op.cuda(a, s);
+        REQUIRE((first && !all.empty()));
+        CHECK(first->kernel == all[0].kernel);
+        for (const bool exact : {false, true}) {
+          const std::vector<Tensor> values = exact ? std::vector{whole(x, 7), whole(in[1].shape(), 8)} : in;
+          const Tensor want = reference(conv2d_weight_grad_op, a, values);
+          for (const Step& step : all) {
+            INFO(step.kernel, " ", choice.in[0], " ", name_of(precision));
+            const Tensor memory[] = {stored(values[0], choice.in[0]), stored(values[1], choice.in[1])};
+            const Tensor dw = run_step(step, memory, Tensor::full(out[0], -1e30));
+            // Whole numbers are exact until they are stored in 16 bits: 2^-9 then.
+            const bool narrow = is_narrow(choice.in[0]);
+            const double most = narrow ? 6e-3 : exact ? 0 : precision == Precision::strict ? 1e-6 : 8e-4;
+            CHECK(relative_error(dw, want) <= most);
+          }
+        }
+      }
+    }
+  }
 }
 
 TEST_CASE("conv2d on CUDA: plain loops in f32 and f64") {

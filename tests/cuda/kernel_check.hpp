@@ -6,6 +6,7 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -53,34 +54,39 @@ void for_each_schedule(const F& f) {
 #endif
 }
 
+/// What a step of one output makes of these bytes; `out` is what stands there before.
+inline Tensor run_step(const Step& step, std::span<const Tensor> in, const Tensor& out) {
+  std::vector<DeviceTensor> device;
+  std::vector<const void*> in_data;
+  for (const Tensor& t : in) in_data.push_back(device.emplace_back(t).data());
+  const DeviceTensor result(out);
+  const DeviceTensor workspace(Tensor::full({DType::u8, {static_cast<std::int64_t>(step.workspace) + 1}}, 0xff));
+  void* const out_data[] = {result.data()};
+  Stream stream{Device::cuda()};
+  step.run({in_data, out_data, workspace.data()}, stream);
+  cuda::check_call(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+  return result.to_host();
+}
+
 using Kernel = std::optional<Step> (*)(const Attrs&, const Signature&);
 
 /// The result of a kernel on copies of the inputs in device memory.
 inline Tensor run_kernel(Kernel kernel, const OpDef& op, const Attrs& attrs, std::span<const Tensor> in) {
   std::vector<Type> types;
   std::vector<TensorDesc> descs;
-  std::vector<DeviceTensor> device;
   for (const Tensor& t : in) {
     types.push_back(t.type());
     descs.push_back({t.type()});
-    device.emplace_back(t);
   }
   const std::vector<TensorDesc> out_descs{{op.infer(attrs, types).at(0)}};
-  const DeviceTensor out(Tensor::full(out_descs[0].type, -1e30));  // an element that no thread writes is seen
   Signature signature;
   signature.in = descs;
   signature.out = out_descs;
+  const auto known = std::make_unique<bool[]>(in.size());
+  signature.known = {known.get(), in.size()};
   const std::optional<Step> step = kernel(attrs, signature);
   REQUIRE(step);
-  CHECK(step->workspace == 0);
-
-  std::vector<const void*> in_data;
-  for (const DeviceTensor& t : device) in_data.push_back(t.data());
-  void* const out_data[] = {out.data()};
-  Stream stream{Device::cuda()};
-  step->run({in_data, out_data}, stream);
-  cuda::check_call(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
-  return out.to_host();
+  return run_step(*step, in, Tensor::full(out_descs[0].type, -1e30));  // an element that no thread writes is seen
 }
 
 /// Runs a kernel in f32 and f64, in each order of threads, against a result computed in double.

@@ -2,6 +2,7 @@
 
 #include "g2face/ops/matmul.hpp"
 
+#include <array>
 #include <cmath>
 
 #include "cuda/kernel_check.hpp"
@@ -123,6 +124,31 @@ TEST_CASE("matmul on CUDA: large weights are stored in 16 bits") {
     const Made made = multiply(t, a, b, {.device = Device::cuda(), .precision = precision});
     CHECK(made.kernel == kernel);
     CHECK(relative_error(made.c, multiply(t, a, b, {.device = Device::cpu()}).c) == 0);
+  }
+}
+
+TEST_CASE("matmul on CUDA: every candidate") {
+  for (const MatmulAttrs& attrs : {plain, b_transposed, a_transposed, both_transposed}) {
+    for (const Case& t : {Case{5, 7, 37, attrs}, Case{3, 4, 20, attrs, false, 2}, Case{33, 6, 17, attrs}}) {
+      for (const Precision precision : {Precision::strict, Precision::fast, Precision::tf32, Precision::bf16}) {
+        const Tensor a = varied(t.shape(t.m, t.k, attrs.transpose_a), 1);
+        const Tensor b = varied(t.shape(t.k, t.n, attrs.transpose_b), 2);
+        const Tensor want = multiply(t, a, b, {.device = Device::reference()}).c;
+        const TensorDesc in[] = {{a.type()}, {b.type()}}, out{{DType::f32, want.shape()}};
+        const bool known[] = {false, false};
+        const Signature s{in, {&out, 1}, known, precision};
+        const std::vector<Step> all = matmul_op.cuda_others(attrs, s);
+#ifdef G2FACE_CUDA_EMULATED
+        CHECK(all.size() >= 2);
+#endif
+        for (const Step& step : all) {
+          INFO(step.kernel, " ", t.m, "x", t.n, "x", t.k, " ", attrs.str(), " ", name_of(precision));
+          const Tensor c = run_step(step, std::array{a, b}, Tensor::full(out.type, -1e30));
+          const bool f32 = precision == Precision::strict || precision == Precision::fast;
+          CHECK(relative_error(c, want) < (f32 ? 1e-6 : 8e-4));  // tf32 rounds its factors to 2^-11
+        }
+      }
+    }
   }
 }
 

@@ -129,6 +129,9 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
     case cudaDevAttrMultiProcessorCount:
       *value = cuda_on_host::multiprocessors;
       return cudaSuccess;
+    case cudaDevAttrL2CacheSize:
+      *value = 1 << 20;
+      return cudaSuccess;
     case cudaDevAttrComputeCapabilityMajor:
       *value = 9;
       return cudaSuccess;

@@ -56,6 +56,11 @@ std::vector<std::weak_ptr<Capture>>& captures_of_thread() {
   return all;
 }
 
+cudaStreamCaptureMode& mode_of_thread() {
+  thread_local cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
+  return mode;
+}
+
 bool is_capturing(cudaStream_t stream) { return stream != nullptr && stream->capture != nullptr; }
 
 void add_all(Nodes& nodes, const Nodes& more) {
@@ -114,6 +119,7 @@ cudaError_t queue(cudaStream_t stream, std::function<void()> work) {
 }
 
 bool forbidden_while_capturing() {
+  if (mode_of_thread() == cudaStreamCaptureModeRelaxed) return false;
   auto& all = captures_of_thread();
   std::erase_if(all, [](const auto& capture) { return capture.expired(); });
   bool any = false;
@@ -203,6 +209,11 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   if (capture->failed) return cudaErrorStreamCaptureInvalidated;
   if (!joined) return cudaErrorStreamCaptureUnjoined;
   *graph = new CudaOnHostGraph(std::move(capture->graph));
+  return cudaSuccess;
+}
+
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode* mode) {
+  std::swap(*mode, cuda_on_host::mode_of_thread());
   return cudaSuccess;
 }
 

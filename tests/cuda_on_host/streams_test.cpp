@@ -104,6 +104,23 @@ TEST_CASE("recordings end where they began, with all their branches joined") {
   CHECK(s.end(&graph) == cudaErrorInvalidValue);
 }
 
+TEST_CASE("what a library does when it is first called may be done while a stream is recorded") {
+  Streams s;
+  void* memory = nullptr;
+  cudaGraph_t graph = nullptr;
+  s.begin();
+  {
+    const g2face::cuda::RelaxedCapture relaxed;
+    CHECK(cudaMalloc(&memory, 4) == cudaSuccess);
+  }
+  CHECK(s.end(&graph) == cudaSuccess);
+  cudaGraphDestroy(graph);
+  s.begin();
+  CHECK(cudaFree(memory) == cudaErrorStreamCaptureUnsupported);  // no longer
+  CHECK(s.end(&graph) == cudaErrorStreamCaptureInvalidated);
+  cudaFree(memory);
+}
+
 TEST_CASE("while a stream is recorded, nothing may wait for the device or change its memory") {
   Streams s;
   void* memory = nullptr;

@@ -87,6 +87,8 @@ struct OpDef {
   std::optional<Step> (*cuda)(const Attrs&, const Signature&) = nullptr;
   std::vector<LayoutChoice> (*cuda_layouts)(const Attrs&, std::span<const Type> in, std::span<const Type> out,
                                             Precision) = nullptr;
+  // Further steps that do what the one of `cuda` does, each of another name; tuned plans time them all.
+  std::vector<Step> (*cuda_others)(const Attrs&, const Signature&) = nullptr;
 
   /// This row with a CPU kernel written against the op's own settings.
   template <class A, std::optional<Step> (*kernel)(const A&, const Signature&)>
@@ -101,6 +103,14 @@ struct OpDef {
     OpDef row = *this;
 #ifdef G2FACE_WITH_CUDA
     row.cuda = [](const Attrs& a, const Signature& s) { return kernel(a.as<A>(), s); };
+#endif
+    return row;
+  }
+  template <class A, std::vector<Step> (*others)(const A&, const Signature&)>
+  constexpr OpDef with_cuda_others() const {
+    OpDef row = *this;
+#ifdef G2FACE_WITH_CUDA
+    row.cuda_others = [](const Attrs& a, const Signature& s) { return others(a.as<A>(), s); };
 #endif
     return row;
   }

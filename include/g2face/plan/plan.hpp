@@ -11,6 +11,8 @@
 
 namespace g2face {
 
+class Tuning;
+
 struct PlanOptions {
   Device device = Device::cpu();
   Precision precision = Precision::fast;
@@ -21,6 +23,9 @@ struct PlanOptions {
   bool fold = true;
   /// Join chains of elementwise ops into one pass over memory.
   bool fuse = true;
+  /// CUDA: where several kernels can do a step, take the one that this remembers, or else time them all now, and
+  /// remember. It has to be for this device. Without one, rules choose, and a plan is the same every time.
+  std::shared_ptr<Tuning> tuning = nullptr;
 };
 
 struct PlanData;
