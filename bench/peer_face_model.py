@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Times the 3D face model at the size of the reference against PyTorch on the CPU, in one run: what the geometry loss
 computes of coefficients (shape, projected landmarks, shading) and its gradient. PyTorch computes it as Deep3DFaceRecon
-does: gathers, cross products, sums over eight neighbours.
+does: gathers, cross products, sums over eight neighbours. --cpu-time compares the processors' time instead of the
+wall's: with one thread, what a busy machine can tell.
 
-    bench/peer_face_model.py build/bin/g2face_bench [--rounds 5] [--threads 2]
+    bench/peer_face_model.py build/bin/g2face_bench [--rounds 5] [--threads 2] [--cpu-time]
 
 Needs python3-torch; the project itself does not.
 """
@@ -88,21 +89,21 @@ class Model:
         return shape, landmarks, self.shading(self.normals(shape) @ rotation, c[:, 227:254])
 
 
-def torch_seconds(model, n, backward):
+def torch_seconds(model, n, backward, clock):
     c = (torch.rand(n, 257) * 0.2 - 0.1).requires_grad_(backward)
     with torch.set_grad_enabled(backward):
-        start = time.perf_counter()
+        start = clock()
         outputs = model.loss_outputs(c)
         if backward:
             torch.autograd.backward(outputs, [torch.ones_like(o) for o in outputs])
-        return time.perf_counter() - start
+        return clock() - start
 
 
-def our_seconds(program, name, threads):
+def our_seconds(program, name, threads, kind):
     text = subprocess.run([program, f"--benchmark_filter=^face_model/{name}/", "--benchmark_format=json",
                            "--benchmark_min_time=0.3"], check=True, capture_output=True, text=True,
                           env={**os.environ, "G2FACE_BENCH_THREADS": str(threads), "OMP_NUM_THREADS": str(threads)})
-    return json.loads(text.stdout)["benchmarks"][0]["real_time"] / 1e3
+    return json.loads(text.stdout)["benchmarks"][0][kind] / 1e3
 
 
 def main():
@@ -110,18 +111,20 @@ def main():
     parser.add_argument("program")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--cpu-time", action="store_true")
     args = parser.parse_args()
+    clock, kind = (time.process_time, "cpu_time") if args.cpu_time else (time.perf_counter, "real_time")
     torch.set_num_threads(args.threads)
     model = Model()
     jobs = [(n, backward) for n in (1, 8) for backward in (False, True)]
     times = {job: ([], []) for job in jobs}
     for job in jobs:
-        torch_seconds(model, *job)
+        torch_seconds(model, *job, clock)
     for _ in range(args.rounds):
         for n, backward in jobs:
             name = f"loss_gradient/n{n}" if backward else f"loss/n{n}"
-            times[n, backward][0].append(our_seconds(args.program, name, args.threads))
-            times[n, backward][1].append(min(torch_seconds(model, n, backward) for _ in range(3)))
+            times[n, backward][0].append(our_seconds(args.program, name, args.threads, kind))
+            times[n, backward][1].append(min(torch_seconds(model, n, backward, clock) for _ in range(3)))
     print(f"torch {torch.__version__}, {args.threads} threads, load {os.getloadavg()[0]:.1f}, {args.rounds} rounds")
     print(f"{'ms, median (min)':32}{'g2face':>20}{'torch':>20}{'ratio':>8}")
     for (n, backward), (ours, theirs) in times.items():

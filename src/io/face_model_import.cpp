@@ -31,7 +31,7 @@ Tensor scaled(const Tensor& values, double scale, const Shape& shape) {
 std::array<double, 3> recentre(Tensor& points) {
   const auto values = points.mutable_as<double>();
   std::array<double, 3> mean = {0, 0, 0};
-  const auto count = static_cast<double>(values.size() / 3);
+  const auto count = static_cast<double>(points.shape()[0]);
   for (std::size_t i = 0; i < values.size(); ++i) mean[i % 3] += values[i] / count;
   for (std::size_t i = 0; i < values.size(); ++i) values[i] -= mean[i % 3];
   return mean;

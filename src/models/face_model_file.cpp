@@ -1,5 +1,6 @@
 // Reads and checks face models: whatever a file holds, graphs built of it stay inside their tables.
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -34,18 +35,19 @@ class Reader {
 
   const Tensor& numbers(std::string_view field, std::initializer_list<std::int64_t> extents) const {
     const Tensor& t = get(field, DType::f32, extents);
-    for (const float v : t.as<float>()) {
-      check<CheckpointError>(std::isfinite(v), "face model: ", name(field), " holds a number that is not finite");
-    }
+    const auto values = t.as<float>();
+    const bool finite = std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+    check<CheckpointError>(finite, "face model: ", name(field), " holds a number that is not finite");
     return t;
   }
 
   /// Indices 0..end-1.
   const Tensor& indices(std::string_view field, std::initializer_list<std::int64_t> extents, std::int64_t end) const {
     const Tensor& t = get(field, DType::i32, extents);
-    for (const std::int32_t i : t.as<std::int32_t>()) {
-      check<CheckpointError>(i >= 0 && i < end, "face model: ", name(field), " holds ", i, ", expected 0..", end - 1);
-    }
+    const auto values = t.as<std::int32_t>();
+    const auto wrong = std::find_if(values.begin(), values.end(), [end](std::int32_t i) { return i < 0 || i >= end; });
+    check<CheckpointError>(wrong == values.end(), "face model: ", name(field), " holds ",
+                           wrong == values.end() ? 0 : *wrong, ", expected 0..", end - 1);
     return t;
   }
 

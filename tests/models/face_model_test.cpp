@@ -134,15 +134,14 @@ TEST_CASE("face model: facts are stored beside other metadata, and wrong ones ar
 }
 
 TEST_CASE("face model: derivatives of every function of it") {
-  const OpCheck c(matmul_op);
-  const auto one = [](Value (*f)(Value)) { return [f](const std::vector<Value>& v) { return f(v[0]); }; };
-  c.ok({{2, 3}}, one(rotation_matrix));
-  c.ok({{2, 5, 3}, {2, 3, 3}, {2, 3}}, [](const auto& v) { return rigid_transform(v[0], v[1], v[2]); });
-  c.ok({{2, 5, 3}}, [](const auto& v) { return project(to_camera(v[0])); });
-  c.ok({{2, 4, 3}, {2, 27}}, [](const auto& v) { return sh_shading(v[0], v[1]); });
   const FaceModel model = FaceModel::of(small_model());
-  c.ok({{2, vertex_count, 3}}, [model](const auto& v) { return face_normals(model, v[0]); });
-  c.ok({{2, vertex_count, 2}}, [model](const auto& v) { return face_landmarks(model, v[0]); });
+  OpCheck(unary_op).ok({{2, 3}}, [](const auto& v) { return rotation_matrix(v[0]); });
+  OpCheck(matmul_op).ok({{2, 5, 3}, {2, 3, 3}, {2, 3}},
+                        [](const auto& v) { return rigid_transform(v[0], v[1], v[2]); });
+  OpCheck(binary_op).ok({{2, 5, 3}}, [](const auto& v) { return project(to_camera(v[0])); });
+  OpCheck(matmul_op).ok({{2, 4, 3}, {2, 27}}, [](const auto& v) { return sh_shading(v[0], v[1]); });
+  OpCheck(vertex_normals_op).ok({{2, vertex_count, 3}}, [model](const auto& v) { return face_normals(model, v[0]); });
+  OpCheck(gather_op).ok({{2, vertex_count, 2}}, [model](const auto& v) { return face_landmarks(model, v[0]); });
 }
 
 TEST_CASE("face model: shape and texture are linear, and their gradients adjoint") {
