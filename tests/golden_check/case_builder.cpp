@@ -39,6 +39,11 @@ std::int64_t CaseBuilder::param_extent(const std::string& key, int axis) const {
   return shape[axis];
 }
 
+Tensor CaseBuilder::lent(const std::string& key) const {
+  const auto it = lent_.find(key);
+  return it != lent_.end() ? it->second : Tensor{};
+}
+
 const nlohmann::json& CaseBuilder::attribute(const char* key) const {
   const auto it = case_.attr().find(key);
   check<FormatError>(it != case_.attr().end(), "attribute '", key, "' is missing");
@@ -79,6 +84,16 @@ std::vector<std::int64_t> CaseBuilder::integers(const char* key, std::size_t cou
     for (const nlohmann::json& e : j)
       if (e.is_number_integer()) v.push_back(e.get<std::int64_t>());
   check<FormatError>(v.size() == count, "attribute '", key, "' is ", j.dump(), ", expected ", count, " integers");
+  return v;
+}
+
+std::vector<double> CaseBuilder::numbers(const char* key) const {
+  const nlohmann::json& j = attribute(key);
+  std::vector<double> v;
+  if (j.is_array())
+    for (const nlohmann::json& e : j)
+      if (e.is_number()) v.push_back(e.get<double>());
+  check<FormatError>(!v.empty() && v.size() == j.size(), "attribute '", key, "' is ", j.dump(), ", expected numbers");
   return v;
 }
 

@@ -40,11 +40,17 @@ class CaseBuilder {
   std::int64_t param_extent(const std::string& key, int axis) const;
   bool has_param(const std::string& key) const { return case_.has("param." + key); }
 
+  /// Makes a tensor the value of the parameter of that name, which the case does not record.
+  void lend(const std::string& key, const Tensor& tensor) { lent_.insert_or_assign(key, tensor); }
+  /// What was lent; an empty tensor if nothing was.
+  Tensor lent(const std::string& key) const;
+
   std::int64_t integer(const char* key) const;
   double number(const char* key) const;
   bool flag(const char* key, bool otherwise) const;
   std::string text(const char* key) const;  // empty for null
   std::vector<std::int64_t> integers(const char* key, std::size_t count) const;
+  std::vector<double> numbers(const char* key) const;
   /// Throws FormatError unless the attribute is absent or has this value, the only one that exists in the library.
   void require(const char* key, double value) const;
 
@@ -60,6 +66,7 @@ class CaseBuilder {
   Graph& graph_;
   Scope scope_;
   std::map<std::string, std::pair<Value, Tensor>> inputs_;
+  std::map<std::string, Tensor> lent_;
 };
 
 }  // namespace g2face::golden
