@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 namespace g2face {
@@ -12,11 +13,14 @@ namespace {
 // Vectors of the compilers' own kind, with which GCC and Clang make what every processor has. Weights come in whole
 // vectors, the last ones being 0.
 using Float4 = float __attribute__((vector_size(16)));
-using Float4U = float __attribute__((vector_size(16), aligned(4), may_alias));
 constexpr std::int64_t lanes = 4;
 
-Float4 load(const float* from) { return *reinterpret_cast<const Float4U*>(from); }
-void store(float* to, Float4 v) { *reinterpret_cast<Float4U*>(to) = v; }
+Float4 load(const float* from) {
+  Float4 v;
+  std::memcpy(&v, from, sizeof(v));
+  return v;
+}
+void store(float* to, Float4 v) { std::memcpy(to, &v, sizeof(v)); }
 float sum_of(Float4 v) { return (v[0] + v[2]) + (v[1] + v[3]); }
 Float4 magnitude(Float4 v) { return v < 0.0f ? -v : v; }
 
