@@ -113,7 +113,7 @@ Tensor coefficients_of(const std::string& file, std::int64_t count) {
   return c.clone().reshape({1, count});
 }
 
-/// The face of these coefficients: its pose and its light are theirs.
+/// The face of these coefficients: its pose is theirs, and its light, unless they have none.
 Subject from_face_model(const Options& o, const PlanOptions& options) {
   const Parameters parameters = Parameters::load(o.input);
   const FaceModel model = FaceModel::of(parameters);
@@ -122,11 +122,16 @@ Subject from_face_model(const Options& o, const PlanOptions& options) {
   const PosedFace face = posed_face(Scope(g, "face_model"), model, coefficients);
   const Value normals = rigid_transform(face_normals(model, face.shape), rotation_matrix(face.coefficients.angles));
   Executor executor(plan(g, {face.camera, face.texture, face.colour, normals}, options), &parameters);
-  executor.set(coefficients, coefficients_of(o.coefficients, model.coefficient_count()));
+  const Tensor given = coefficients_of(o.coefficients, model.coefficient_count());
+  executor.set(coefficients, given);
   executor.run();
   const auto result = [&](Value v) { return executor.get(v).to(DType::f32).reshape({model.vertices, 3}).clone(); };
   Subject s{{result(face.camera), model.triangles, result(face.texture), result(normals)}, result(face.colour)};
   flip_depth(s.mesh.positions);
+  const auto light = given.as<float>().last(30).first(27);
+  if (std::all_of(light.begin(), light.end(), [](float v) { return v == 0; })) {
+    s.lit = shade(s.mesh.colours, s.mesh.normals, o.light);
+  }
   return s;
 }
 
@@ -244,7 +249,9 @@ void add_render(CLI::App& app, int& code) {
       ->delimiter(',')
       ->expected(3);
   command
-      ->add_option("--light", o->light, "on an .obj: where the light comes from; x to the right, y up, z to the viewer")
+      ->add_option("--light", o->light,
+                   "where the light comes from (x to the right, y up, z to the viewer), "
+                   "unless coefficients have light of their own")
       ->delimiter(',')
       ->expected(3);
   command->add_flag("--as-is", o->as_is,
