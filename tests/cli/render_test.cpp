@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "cli/program.hpp"
 #include "io/matlab.hpp"
 
