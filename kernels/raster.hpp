@@ -182,7 +182,7 @@ struct Seen {
     }
     const bool usable = total > 0;
     const double scale = 1 / total;
-    for (int k = 0; k < 3; ++k) b[k] = usable ? b[k] * scale : 1.0 / 3;
+    for (double& weight : b) weight = usable ? weight * scale : 1.0 / 3;
     return usable ? total : 0;
   }
 

@@ -141,7 +141,7 @@ std::ostream& operator<<(std::ostream& out, const Tensor& tensor) { return out <
 void Tensor::require(DType wanted) const {
   check<ShapeError>(data_ != nullptr, "an empty tensor has no ", wanted, " elements");
   if (type_.dtype == wanted) return;  // callers ask for elements one by one, and the text would be made each time
-  throw ShapeError(str("tensor is ", type_.str(), ", but ", wanted, " was asked for"));
+  throw ShapeError(g2face::str("tensor is ", type_.str(), ", but ", wanted, " was asked for"));
 }
 
 double relative_error(const Tensor& got, const Tensor& want) {

@@ -47,9 +47,14 @@ Head head(std::int64_t samples, int rings, int segments) {
 
 enum class Part : std::uint8_t { ids, image, render, gradients };
 
-void draw(benchmark::State& state, Part part, std::int64_t samples, const Device& device) {
+struct Size {
+  const char* name;
+  int rings, segments;
+};
+
+void draw(benchmark::State& state, const Size& size, Part part, std::int64_t samples, const Device& device) {
   if (device.kind == Device::Kind::cuda && Device::cuda_count() == 0) return state.SkipWithError("no CUDA device");
-  const Head h = head(samples, 180, 198);
+  const Head h = head(samples, size.rings, size.segments);
   Graph g;
   const Value points = g.input(h.points.type(), "points"), colours = g.input(h.colours.type(), "colours");
   RenderOptions options;
@@ -77,12 +82,14 @@ void draw(benchmark::State& state, Part part, std::int64_t samples, const Device
 const bool registered = [] {
   constexpr std::pair<Part, const char*> parts[] = {
       {Part::ids, "ids"}, {Part::image, "image"}, {Part::render, "render"}, {Part::gradients, "gradients"}};
-  for (const auto& part : parts) {
-    for (const std::int64_t n : {1, 8}) {
-      const std::string name = str("rasterize/", part.second, "/n", n);
-      const Part what = part.first;
-      add(name, [what, n](benchmark::State& s) { draw(s, what, n, Device::cpu()); });
-      add_cuda(name, [what, n](benchmark::State& s) { draw(s, what, n, Device::cuda()); });
+  for (const Size& size : {Size{"36k", 180, 198}, Size{"14k", 112, 128}}) {
+    for (const auto& part : parts) {
+      for (const std::int64_t n : {1, 8}) {
+        const std::string name = str("rasterize/", size.name, "/", part.second, "/n", n);
+        const Part what = part.first;
+        add(name, [size, what, n](benchmark::State& s) { draw(s, size, what, n, Device::cpu()); });
+        add_cuda(name, [size, what, n](benchmark::State& s) { draw(s, size, what, n, Device::cuda()); });
+      }
     }
   }
   return true;

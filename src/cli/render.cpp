@@ -1,9 +1,10 @@
-// g2face render: a picture of a mesh, by the renderer that can be differentiated.
+// g2face render: a picture of a mesh or of a face model's face, by the renderer that can be differentiated.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <filesystem>
 #include <iostream>
 #include <limits>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "cli/common.hpp"
 #include "g2face/image.hpp"
 #include "g2face/mesh.hpp"
+#include "g2face/models/face_model.hpp"
 #include "g2face/models/renderer.hpp"
 #include "g2face/ops.hpp"
 #include "g2face/plan/executor.hpp"
@@ -23,13 +25,19 @@ namespace {
 
 struct Options {
   CommonOptions common;
-  std::string input, output, photo, mesh_output, show = "shaded";
+  std::string input, coefficients, output, photo, mesh_output, show = "shaded";
   std::int64_t size = 256;
   std::vector<double> angles = {0, 0, 0}, light = {0.3, 0.4, 1};
   bool as_is = false, both_sides = false;
 };
 
 constexpr double camera_distance = 10;  // in front of the origin, looking along -z: Deep3DFaceRecon's
+
+/// From z to the viewer to depth, and back.
+void flip_depth(Tensor& points) {
+  const auto p = points.mutable_as<float>();
+  for (std::size_t i = 2; i < p.size(); i += 3) p[i] = static_cast<float>(camera_distance) - p[i];
+}
 
 /// The largest of width and height becomes two units, a face's in the camera's picture, with its middle in the origin.
 void fit(Tensor& positions) {
@@ -76,6 +84,57 @@ Tensor shade(const Tensor& albedo, const Tensor& normals, const std::vector<doub
   return colours;
 }
 
+/// What is drawn: a mesh with normals and colours, seen from z = 10, and its colours under light.
+struct Subject {
+  MeshData mesh;
+  Tensor lit;
+};
+
+Subject from_obj(const Options& o) {
+  check<UsageError>(o.coefficients.empty(), "--coefficients are for face models, not for ", o.input);
+  Subject s{load_obj(o.input), {}};
+  if (!o.as_is) fit(s.mesh.positions);
+  rotate(s.mesh.positions, o.angles);
+  s.mesh.normals = mesh_normals(s.mesh.positions, s.mesh.triangles);
+  if (!s.mesh.colours) s.mesh.colours = Tensor::full(s.mesh.positions.type(), 0.75);
+  s.lit = shade(s.mesh.colours, s.mesh.normals, o.light);
+  return s;
+}
+
+/// The tensor `coefficients` of a file, or those of the mean face.
+Tensor coefficients_of(const std::string& file, std::int64_t count) {
+  if (file.empty()) return Tensor::zeros({DType::f32, {1, count}});
+  const Tensor c = Parameters::load(file).at("coefficients");
+  check<CheckpointError>(c.dtype() == DType::f32 && c.numel() == count, file, ": coefficients ", c.type().str(),
+                         " are not those of one face of this model: they must be f32[", count, "]");
+  for (const float v : c.as<float>()) {
+    check<CheckpointError>(std::isfinite(v), file, ": coefficients hold a number that is not finite");
+  }
+  return c.clone().reshape({1, count});
+}
+
+/// The face of these coefficients: its pose is theirs, and its light, unless they have none.
+Subject from_face_model(const Options& o, const PlanOptions& options) {
+  const Parameters parameters = Parameters::load(o.input);
+  const FaceModel model = FaceModel::of(parameters);
+  Graph g;
+  const Value coefficients = g.input({DType::f32, {1, model.coefficient_count()}}, "coefficients");
+  const PosedFace face = posed_face(Scope(g, "face_model"), model, coefficients);
+  const Value normals = rigid_transform(face_normals(model, face.shape), rotation_matrix(face.coefficients.angles));
+  Executor executor(plan(g, {face.camera, face.texture, face.colour, normals}, options), &parameters);
+  const Tensor given = coefficients_of(o.coefficients, model.coefficient_count());
+  executor.set(coefficients, given);
+  executor.run();
+  const auto result = [&](Value v) { return executor.get(v).to(DType::f32).reshape({model.vertices, 3}).clone(); };
+  Subject s{{result(face.camera), model.triangles, result(face.texture), result(normals)}, result(face.colour)};
+  flip_depth(s.mesh.positions);
+  const auto light = given.as<float>().last(30).first(27);
+  if (std::all_of(light.begin(), light.end(), [](float v) { return v == 0; })) {
+    s.lit = shade(s.mesh.colours, s.mesh.normals, o.light);
+  }
+  return s;
+}
+
 /// 0..1 from what is shown: nearest white, background black.
 void depth_to_grey(Tensor& depth) {
   const auto z = depth.mutable_as<float>();
@@ -105,25 +164,22 @@ Tensor compose(const Tensor& image, const Tensor& mask, const Tensor& photo) {
 
 int run(const Options& o) {
   const AnonymizerOptions run_options = resolve(o.common);
-  require_new_file(o.output, {o.input, o.photo});
-  if (!o.mesh_output.empty()) require_new_file(o.mesh_output, {o.input, o.photo});
-  MeshData mesh = load_obj(o.input);
-  if (!o.as_is) fit(mesh.positions);
-  rotate(mesh.positions, o.angles);
-  mesh.normals = mesh_normals(mesh.positions, mesh.triangles);
-  if (!mesh.colours) mesh.colours = Tensor::full(mesh.positions.type(), 0.75);
+  const std::vector<std::string> inputs = {o.input, o.photo, o.coefficients};
+  require_new_file(o.output, inputs);
+  if (!o.mesh_output.empty()) require_new_file(o.mesh_output, inputs);
+  const PlanOptions plan_options{
+      .device = run_options.device, .precision = run_options.precision, .threads = run_options.threads};
+  const bool is_face = std::filesystem::path(o.input).extension() == ".safetensors";
+  Subject subject = is_face ? from_face_model(o, plan_options) : from_obj(o);
+  const MeshData& mesh = subject.mesh;
 
   const std::int64_t vertices = mesh.positions.shape()[0];
   Tensor points = mesh.positions.clone().reshape({1, vertices, 3});
-  for (std::size_t i = 2; i < static_cast<std::size_t>(3 * vertices); i += 3) {
-    points.mutable_as<float>()[i] = static_cast<float>(camera_distance) - points.as<float>()[i];
-  }
-  Tensor attributes = mesh.colours.clone();
-  if (o.show == "shaded") attributes = shade(mesh.colours, mesh.normals, o.light);
+  flip_depth(points);
+  Tensor attributes = o.show == "shaded" ? subject.lit : mesh.colours.clone();
   if (o.show == "normals") {
-    for (std::size_t i = 0; i < static_cast<std::size_t>(3 * vertices); ++i) {
-      attributes.mutable_as<float>()[i] = 0.5f + 0.5f * mesh.normals.as<float>()[i];
-    }
+    const auto to = attributes.mutable_as<float>();
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] = 0.5f + 0.5f * mesh.normals.as<float>()[i];
   }
 
   RenderOptions options;
@@ -135,9 +191,7 @@ int run(const Options& o) {
   const Rendered r = render_mesh(mesh_constants(g, mesh_topology(mesh.triangles, vertices)), where, what, options);
   const bool is_depth = o.show == "depth", is_mask = o.show == "mask";
   const Value shown = is_depth ? r.depth : is_mask ? r.mask : r.image;
-  Executor executor(
-      plan(g, {shown, r.mask, r.raster.ids},
-           {.device = run_options.device, .precision = run_options.precision, .threads = run_options.threads}));
+  Executor executor(plan(g, {shown, r.mask, r.raster.ids}, plan_options));
   executor.set(where, points);
   executor.run();
   if (o.common.print_plan) std::cerr << executor.plan().print(executor.profile());
@@ -175,9 +229,13 @@ int run(const Options& o) {
 }  // namespace
 
 void add_render(CLI::App& app, int& code) {
-  CLI::App* command = app.add_subcommand("render", "Draw a mesh: a picture of it, its normals, depth or mask");
+  CLI::App* command =
+      app.add_subcommand("render", "Draw a mesh or a face: a picture of it, its normals, depth or mask");
   const auto o = std::make_shared<Options>();
-  command->add_option("input", o->input, "mesh (.obj), perhaps with colours of vertices")->required();
+  command->add_option("input", o->input, "mesh (.obj), perhaps with colours of vertices, or face model (.safetensors)")
+      ->required();
+  command->add_option("--coefficients", o->coefficients,
+                      "of a face model's face: a .safetensors file with f32 `coefficients` (default: the mean face)");
   command->add_option("-o,--output", o->output, "picture to write")->required();
   command->add_option("--show", o->show, "shaded, colour (without light), normals, depth or mask")
       ->check(CLI::IsMember({"shaded", "colour", "normals", "depth", "mask"}))
@@ -187,12 +245,17 @@ void add_render(CLI::App& app, int& code) {
   command->add_option("--size", o->size, "height and width of the picture")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
-  command->add_option("--rotate", o->angles, "degrees about x, y and z, in this order")->delimiter(',')->expected(3);
-  command->add_option("--light", o->light, "where the light comes from: x to the right, y up, z to the viewer")
+  command->add_option("--rotate", o->angles, "of an .obj: degrees about x, y and z, in this order")
+      ->delimiter(',')
+      ->expected(3);
+  command
+      ->add_option("--light", o->light,
+                   "where the light comes from (x to the right, y up, z to the viewer), "
+                   "unless coefficients have light of their own")
       ->delimiter(',')
       ->expected(3);
   command->add_flag("--as-is", o->as_is,
-                    "coordinates are the camera's: decimetres around the origin, seen from z = 10 "
+                    "coordinates of an .obj are the camera's: decimetres around the origin, seen from z = 10 "
                     "(default: move and scale the mesh into the picture)");
   command->add_flag("--both-sides", o->both_sides, "draw triangles that face away too");
   add_common_options(*command, o->common);

@@ -1,4 +1,7 @@
+#include <cmath>
+
 #include "cli/program.hpp"
+#include "io/matlab.hpp"
 
 using namespace g2face;
 using namespace g2face::test;
@@ -47,6 +50,33 @@ TEST_CASE("render: pictures of every kind, over a photo, and the mesh as placed"
   CHECK(read_text(t.folder / "again.png") == read_text(t.folder / "over.png"));
   CHECK(run_program(str("render ", t.at("t.obj"), " -o ", t.at("p.png"), " --save-mesh ", t.at("m.ply"))).code == 0);
   CHECK(read_text(t.folder / "m.ply").starts_with("ply\n"));
+}
+
+TEST_CASE("render: a face of a face model, the mean one and another" * doctest::skip(!io::has_matlab())) {
+  const test::TemporaryFolder folder;
+  const auto at = [&](const std::string& name) { return "'" + (folder / name).string() + "'"; };
+  Outcome r = run_program("model import-face '" G2FACE_TEST_DATA "/bfm_synthetic.mat' -o " + at("face.safetensors"));
+  REQUIRE(r.code == 0);
+  const std::string draw = "render " + at("face.safetensors") + " --size 64 --json --show ";
+  for (const char* show : {"shaded", "normals", "depth"}) {
+    r = run_program(draw + show + " -o " + at("mean.png"));
+    CHECK(r.code == 0);
+    CHECK_FALSE(r.says("\"pixels\":0"));
+  }
+  Tensor moved = Tensor::zeros({DType::f32, {257}});
+  moved.mutable_as<float>()[254] = 0.3f;  // to the right
+  Parameters coefficients;
+  coefficients.set("coefficients", moved);
+  coefficients.save((folder / "c.safetensors").string());
+  r = run_program(draw + "depth --coefficients " + at("c.safetensors") + " -o " + at("moved.png"));
+  CHECK(r.code == 0);
+  CHECK(read_text(folder / "moved.png") != read_text(folder / "mean.png"));
+  coefficients.set("coefficients", Tensor::zeros({DType::f32, {5}}));
+  coefficients.save((folder / "c.safetensors").string());
+  r = run_program(draw + "depth --coefficients " + at("c.safetensors") + " -o " + at("moved.png"));
+  CHECK(r.code == 5);
+  CHECK(r.says("they must be f32[257]"));
+  CHECK(r.one_error());
 }
 
 TEST_CASE("render: what is wrong is said in one line, with the contract's exit code") {
