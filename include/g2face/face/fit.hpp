@@ -92,7 +92,7 @@ struct FitAnalysis {
 class LandmarkFitter {
  public:
   /// Throws ShapeError for tensors that do not fit together and Error for options out of range, naming them.
-  explicit LandmarkFitter(LandmarkModel model, FitOptions options = {});
+  explicit LandmarkFitter(const LandmarkModel& model, FitOptions options = {});
 
   /// `landmarks` [N,L,2] in pixels, y UPWARDS (a row r of an image of H rows is H - 1 - r); `weights` [N,L], relative
   /// to 1 / landmark_sigma^2, 0 for a landmark that was not found; none means all 1. Floating tensors. A face's result
