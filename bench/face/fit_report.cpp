@@ -286,8 +286,8 @@ int speed(int threads) {
   std::string load;
   std::getline(std::ifstream("/proc/loadavg"), load);
   std::printf(
-      "%d threads, load %s\n\n| model | faces | batch | iterations | ms per fit | fits/s "
-      "|\n|---|---|---|---|---|---|\n",
+      "%d threads, load %s\n\n| model | faces | batch | iterations | ms per fit | fits/s | CPU ms "
+      "per fit |\n|---|---|---|---|---|---|---|\n",
       threads, load.substr(0, load.find(' ')).c_str());
   for (const auto& [faces, batch] : {std::pair{1, 1}, {64, 8}, {64, 16}, {64, 32}, {64, 64}}) {
     speed_row("80 + 64", 80, 64, faces, batch, threads);

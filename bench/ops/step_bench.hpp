@@ -65,6 +65,7 @@ struct Call {
   int choice = 0;    // CPU: of the layouts that the kernel offers
   Tensor last = {};  // values of the last input, if random ones do not do
   Device device = Device::cpu();
+  Tensor first = {};  // as last
 };
 
 inline LayoutChoice layouts_of(const Call& call, const Types& out) {
@@ -161,6 +162,7 @@ inline double run(benchmark::State& state, const Call& call) {
     bytes += d.bytes();
   }
   if (call.last) tensors.back() = call.last;
+  if (call.first) tensors.front() = call.first;
   for (const TensorDesc& d : out) bytes += d.bytes();
 
   Backend& backend = backend_of(call.device);

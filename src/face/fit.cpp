@@ -199,7 +199,7 @@ struct LandmarkFitter::Iteration {
     return s;
   }
 
-  void run() {
+  void run() const {
     executor->set(rotation, rotations);
     executor->set(translation, translations);
     executor->set(coefficients, coefficient_rows);
@@ -230,7 +230,7 @@ struct LandmarkFitter::Slot {
   }
 };
 
-LandmarkFitter::LandmarkFitter(LandmarkModel model, FitOptions options) : options_(std::move(options)) {
+LandmarkFitter::LandmarkFitter(const LandmarkModel& model, FitOptions options) : options_(std::move(options)) {
   check_model(model);
   check_options(options_);
   if (options_.batch == 0) options_.batch = options_.plan.device.kind == Device::Kind::cuda ? 256 : 8;

@@ -35,10 +35,10 @@ struct LandmarkModel {
 };
 
 struct FitOptions {
-  Camera camera;
+  Camera camera = {};
   double landmark_sigma = 1;  // pixels: standard deviation of a landmark's coordinate
   /// Standard deviations of the coefficients, whose priors have mean 0: one for each mode, or empty for 1.
-  std::vector<double> identity_sigma, expression_sigma;
+  std::vector<double> identity_sigma = {}, expression_sigma = {};
   bool expression_in_unit_range = false;  // blendshapes: expression coefficients stay in 0..1
   LandmarkLoss loss = LandmarkLoss::squares;
   double loss_scale = 3;  // of landmark_sigma, where a residual begins to count less
@@ -46,7 +46,7 @@ struct FitOptions {
   double tolerance = 1e-5;  // stop when a step promises to lower the cost by less than tolerance (1 + cost)
   double damping = 1e-3;    // at first: the share of its own by which a diagonal element of the matrix grows
   std::int64_t batch = 0;   // faces at a time; 0: 8 on the host, whose caches hold no more, 256 on CUDA
-  PlanOptions plan;
+  PlanOptions plan = {};
 };
 
 enum class FitStatus : std::uint8_t {
@@ -92,7 +92,7 @@ struct FitAnalysis {
 class LandmarkFitter {
  public:
   /// Throws ShapeError for tensors that do not fit together and Error for options out of range, naming them.
-  explicit LandmarkFitter(LandmarkModel model, FitOptions options = {});
+  explicit LandmarkFitter(const LandmarkModel& model, FitOptions options = {});
 
   /// `landmarks` [N,L,2] in pixels, y UPWARDS (a row r of an image of H rows is H - 1 - r); `weights` [N,L], relative
   /// to 1 / landmark_sigma^2, 0 for a landmark that was not found; none means all 1. Floating tensors. A face's result
