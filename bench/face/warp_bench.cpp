@@ -25,10 +25,8 @@ Tensor photo() { return fill("warp_bench", {1, 3, photo_size, photo_size}, 0.9);
 
 void warp_photo(benchmark::State& state, ResizeFilter filter, bool antialias) {
   const Tensor image = photo();
-  const WarpOptions options{.filter = filter,
-                            .border = Border::reflect,
-                            .antialias = antialias,
-                            .threads = static_cast<int>(state.range(1))};
+  const WarpOptions options{
+      .filter = filter, .border = Border::reflect, .antialias = antialias, .threads = static_cast<int>(state.range(1))};
   const Affine transform = whole_photo(static_cast<double>(state.range(0)));
   for (auto _ : state) benchmark::DoNotOptimize(warp(image, transform, face_size, face_size, options).data());
 }
