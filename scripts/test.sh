@@ -30,7 +30,10 @@ configure() {
 }
 mkdir -p build-ci
 launcher=()
-if command -v ccache >/dev/null; then launcher=(-D CMAKE_CXX_COMPILER_LAUNCHER=ccache); fi
+if command -v ccache >/dev/null; then
+  launcher=(-D CMAKE_CXX_COMPILER_LAUNCHER=ccache -D CMAKE_CUDA_COMPILER_LAUNCHER=ccache)
+  export CCACHE_BASEDIR=$PWD CCACHE_NOHASHDIR=1 # checkouts share objects
+fi
 
 gcc_preset=release
 if command -v nvcc >/dev/null; then
