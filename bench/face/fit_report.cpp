@@ -60,7 +60,7 @@ void centre(LandmarkModel& m, const std::array<double, 3>& by) {
 
 FitOptions options_of(double sigma, bool blendshapes, std::int64_t expressions) {
   FitOptions o;
-  o.camera = Camera::reference(pixels);
+  o.camera = FaceCamera::reference(pixels);
   o.landmark_sigma = sigma;
   o.expression_in_unit_range = blendshapes;
   o.expression_sigma.assign(static_cast<std::size_t>(expressions), blendshapes ? 0.25 : 1);

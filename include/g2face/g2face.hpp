@@ -19,6 +19,7 @@
 #include "g2face/models/arcface.hpp"
 #include "g2face/models/config.hpp"
 #include "g2face/models/extractor.hpp"
+#include "g2face/models/face_camera.hpp"
 #include "g2face/models/face_model.hpp"
 #include "g2face/models/generator.hpp"
 #include "g2face/models/identity.hpp"

@@ -103,8 +103,6 @@ Tensor eye(std::int64_t n) {
 
 }  // namespace
 
-Camera Camera::reference(double pixels) { return {1015 * pixels / 224, 112 * pixels / 224, 112 * pixels / 224, 10}; }
-
 std::string_view name_of(FitStatus status) {
   constexpr std::array<std::string_view, 5> names = {"converged", "iteration_limit", "stuck", "degenerate",
                                                      "not_finite"};

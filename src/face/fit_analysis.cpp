@@ -66,7 +66,7 @@ Tensor LandmarkFitter::project(const FaceFit& face) const {
                     sigma_.size());
   std::vector<double> c = face.identity;
   c.insert(c.end(), face.expression.begin(), face.expression.end());
-  const Camera& camera = options_.camera;
+  const FaceCamera& camera = options_.camera;
   Tensor result({DType::f64, {points(), 2}});
   const float *mean = mean_.as<float>().data(), *basis = basis_.as<float>().data();
   for (std::size_t l = 0; l < static_cast<std::size_t>(points()); ++l) {
@@ -97,7 +97,7 @@ FitAnalysis LandmarkFitter::analyse(const FaceFit& face, const Tensor& weights) 
   for (std::int64_t i = 0; i < size; ++i) unit.mutable_as<double>()[static_cast<std::size_t>(i * (size + 1))] = 1;
 
   Graph g;
-  const Camera& camera = options_.camera;
+  const FaceCamera& camera = options_.camera;
   const LandmarkNormalEquations e = landmark_normal_equations(
       {g.constant(mean_.to(DType::f64)), g.constant(basis_.to(DType::f64)), g.constant(row_of(precision, {modes}))},
       {g.constant(row_of(face.rotation, {1, 3, 3})), g.constant(row_of(face.translation, {1, 3})),

@@ -50,7 +50,7 @@ double orthonormalise(Vec3& a, Vec3& b) {
 }
 
 struct Points {
-  const Camera& camera;
+  const FaceCamera& camera;
   std::span<const double> shape, landmarks;
   std::size_t count() const { return shape.size() / 3; }
   Vec3 at(std::size_t l) const { return {shape[3 * l], shape[3 * l + 1], shape[3 * l + 2]}; }
@@ -112,7 +112,7 @@ std::vector<double> reweighted(const Points& p, const RigidPose& pose, std::span
 
 }  // namespace
 
-std::optional<RigidPose> rigid_pose(const Camera& camera, std::span<const double> shape,
+std::optional<RigidPose> rigid_pose(const FaceCamera& camera, std::span<const double> shape,
                                     std::span<const double> landmarks, std::span<const double> weights, bool robust) {
   constexpr int rounds = 5;  // the depths then change by less than a thousandth
   const Points points{camera, shape, landmarks};

@@ -116,7 +116,10 @@ Value to_camera(Value points, const FaceCamera& camera) {
 
 Value project(Value camera_points, const FaceCamera& camera) {
   const Value scale = affine(reciprocal(slice_axis(camera_points, 2, 2, 1)), camera.focal);
-  return slice_axis(camera_points, 2, 0, 2) * scale + camera.centre;
+  Tensor centre({DType::f64, {1, 1, 2}});
+  centre.mutable_as<double>()[0] = camera.centre_x;
+  centre.mutable_as<double>()[1] = camera.centre_y;
+  return slice_axis(camera_points, 2, 0, 2) * scale + camera_points.graph->constant(centre.to(camera_points.dtype()));
 }
 
 Value face_landmarks(const FaceModel& model, Value per_vertex) { return gather(per_vertex, 1, model.landmarks); }

@@ -15,7 +15,7 @@ struct Tetrahedron {
     std::ofstream(folder / "t.obj") << "v 0 1 0 1 0 0\nv -1 -1 1 0 1 0\nv 1 -1 1 0 0 1\nv 0 -1 -1 1 1 1\n"
                                        "f 1 2 3\nf 1 3 4\nf 1 4 2\nf 2 4 3\n";
   }
-  std::string at(const std::string& name) const { return "'" + (folder / name).string() + "'"; }
+  std::string at(const std::string& name) const { return str("'", (folder / name).string(), "'"); }
 };
 
 }  // namespace
@@ -54,7 +54,7 @@ TEST_CASE("render: pictures of every kind, over a photo, and the mesh as placed"
 
 TEST_CASE("render: a face of a face model, the mean one and another" * doctest::skip(!io::has_matlab())) {
   const test::TemporaryFolder folder;
-  const auto at = [&](const std::string& name) { return "'" + (folder / name).string() + "'"; };
+  const auto at = [&](const std::string& name) { return str("'", (folder / name).string(), "'"); };
   Outcome r = run_program("model import-face '" G2FACE_TEST_DATA "/bfm_synthetic.mat' -o " + at("face.safetensors"));
   REQUIRE(r.code == 0);
   const std::string draw = "render " + at("face.safetensors") + " --size 64 --json --show ";

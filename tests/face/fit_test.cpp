@@ -120,7 +120,7 @@ std::vector<double> all_yaws() {
 
 FitOptions options_256(double sigma) {
   FitOptions o;
-  o.camera = Camera::reference(256);
+  o.camera = FaceCamera::reference(256);
   o.landmark_sigma = sigma;
   return o;
 }
@@ -139,7 +139,7 @@ TEST_CASE("rigid_pose: exact for a rigid face at any yaw, and with a fifth of th
       for (std::size_t l = 0; outliers && l < 68; l += 5) seen.mutable_as<double>()[2 * l] += 60;
       const std::vector<double> weights(68, 1);
       const Tensor mean = waves(1, 0).mean;
-      const auto pose = rigid_pose(Camera::reference(256), mean.as<double>(), seen.as<double>(), weights, outliers);
+      const auto pose = rigid_pose(FaceCamera::reference(256), mean.as<double>(), seen.as<double>(), weights, outliers);
       REQUIRE(pose);
       FaceFit got;
       got.rotation = pose->rotation;

@@ -33,11 +33,11 @@ Outputs load_case(CaseBuilder& c) {
   const FaceModel model = recorded_model(c);
   const FaceCamera camera;
   c.require("focal", camera.focal);
-  c.require("center", camera.centre);
+  c.require("center", camera.centre_x);
   c.require("camera_distance", camera.distance);
   c.require("N", static_cast<double>(model.vertices));
   c.require("F", static_cast<double>(model.triangles.shape()[0]));
-  const auto focal = static_cast<float>(camera.focal), centre = static_cast<float>(camera.centre);
+  const auto focal = static_cast<float>(camera.focal), centre = static_cast<float>(camera.centre_x);
 
   constexpr double white = 255;  // colours are recorded as 0..255
   const std::int64_t n = 3 * model.vertices, heads = 16;

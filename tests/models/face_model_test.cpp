@@ -233,7 +233,7 @@ TEST_CASE("face model: light without direction is the same on all normals; a tur
 TEST_CASE("face model: a posed face is made of its parts") {
   Sheet s;
   const Value all = s.random({2, 42});
-  const FaceCamera camera{.focal = 700, .centre = 128, .distance = 12};
+  const FaceCamera camera{.focal = 700, .centre_x = 128, .centre_y = 100, .distance = 12};
   const PosedFace face = posed_face(s.scope, s.model, all, camera);
   const FaceCoefficients c = split_coefficients(s.model, all);
   const Value rotation = rotation_matrix(c.angles);

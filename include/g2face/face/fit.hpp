@@ -11,23 +11,15 @@
 #include <string_view>
 #include <vector>
 
+#include "g2face/models/face_camera.hpp"
 #include "g2face/ops/landmark_normal_equations.hpp"
 #include "g2face/plan/executor.hpp"
 #include "g2face/tensor.hpp"
 
 namespace g2face {
 
-/// A pinhole camera at (0, 0, distance) that looks against z: x' = focal x / (distance - z) + centre_x, y upwards.
-struct Camera {
-  double focal = 1015, centre_x = 112, centre_y = 112;  // pixels
-  double distance = 10;                                 // in the unit of the model: decimetres
-
-  /// The reference's camera of 224 pixels, scaled to images of `pixels` x `pixels`.
-  static Camera reference(double pixels = 224);
-};
-
-/// What a face model is at its landmarks; floating tensors, y up, z to the viewer, in the unit of Camera::distance.
-/// Coefficients c move landmark l to mean[l] + identity[l] c_identity + expression[l] c_expression.
+/// What a face model is at its landmarks; floating tensors, y up, z to the viewer, in decimetres (the unit of the
+/// camera). Coefficients c move landmark l to mean[l] + identity[l] c_identity + expression[l] c_expression.
 struct LandmarkModel {
   Tensor mean;        // [L,3]
   Tensor identity;    // [L,3,Ki]
@@ -35,7 +27,7 @@ struct LandmarkModel {
 };
 
 struct FitOptions {
-  Camera camera = {};
+  FaceCamera camera = {};
   double landmark_sigma = 1;  // pixels: standard deviation of a landmark's coordinate
   /// Standard deviations of the coefficients, whose priors have mean 0: one for each mode, or empty for 1.
   std::vector<double> identity_sigma = {}, expression_sigma = {};
@@ -132,7 +124,7 @@ struct RigidPose {
   std::array<double, 9> rotation;
   std::array<double, 3> translation;
 };
-std::optional<RigidPose> rigid_pose(const Camera& camera, std::span<const double> shape,
+std::optional<RigidPose> rigid_pose(const FaceCamera& camera, std::span<const double> shape,
                                     std::span<const double> landmarks, std::span<const double> weights, bool robust);
 
 }  // namespace g2face

@@ -26,6 +26,7 @@
 #include <string_view>
 #include <vector>
 
+#include "g2face/models/face_camera.hpp"
 #include "g2face/nn/scope.hpp"
 #include "g2face/ops/vertex_normals.hpp"
 #include "g2face/parameters.hpp"
@@ -98,16 +99,9 @@ Value rotation_matrix(Value angles);
 /// points @ rotation + translation        points [N,P,3], rotation [N,3,3], translation [N,3] or empty -> [N,P,3]
 Value rigid_transform(Value points, Value rotation, Value translation = {});
 
-/// A pinhole camera on the z axis that looks to the origin. The defaults are those of the reference: pictures of 224
-/// pixels.
-struct FaceCamera {
-  double focal = 1015;   // pixels
-  double centre = 112;   // pixels, of both axes
-  double distance = 10;  // decimetres from the origin
-};
 /// Depth grows away from the camera: z -> distance - z.        [N,P,3] -> [N,P,3]
 Value to_camera(Value points, const FaceCamera& camera = {});
-/// Pixels, y up (rows of an image are size - 1 - y): focal x / z + centre, likewise y.   camera points [N,P,3] ->
+/// Pixels, y up (rows of an image are size - 1 - y): focal x / z + centre_x, likewise y.   camera points [N,P,3] ->
 /// [N,P,2] Points behind the camera (z < 0) come out mirrored, and z = 0 gives infinities: as the formula has it.
 Value project(Value camera_points, const FaceCamera& camera = {});
 
