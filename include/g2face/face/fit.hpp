@@ -26,6 +26,11 @@ struct LandmarkModel {
   Tensor expression;  // [L,3,Ke]; Ke may be 0
 };
 
+struct FaceModel;
+/// A face model at its landmarks, or, for 5 points of a model with 68, at those of five_of_68 (face/align.hpp).
+/// `parameters` hold the model (FaceModel::of). Throws ShapeError for another number of points.
+LandmarkModel landmark_model(const FaceModel& model, const Parameters& parameters, std::int64_t points);
+
 struct FitOptions {
   FaceCamera camera = {};
   double landmark_sigma = 1;  // pixels: standard deviation of a landmark's coordinate
@@ -63,6 +68,10 @@ struct FaceFit {
   /// Radians about x, y, z with rotation = Rz Ry Rx, as the reference's coefficients have them; y in +-pi/2.
   std::array<double, 3> angles() const;
 };
+/// The fit as coefficients of the model, f32 [coefficient_count()]; texture and light, which landmarks do not show, are
+/// zeros.
+Tensor coefficients_of(const FaceModel& model, const FaceFit& face);
+
 /// Rz Ry Rx.
 std::array<double, 9> rotation_of(const std::array<double, 3>& angles);
 
