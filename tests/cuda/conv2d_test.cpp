@@ -341,7 +341,7 @@ TEST_CASE("concat_conv2d on CUDA") {
 }
 
 // Everything that a tuned plan may choose, once: on a GPU also the libraries themselves.
-void check_candidates(Call call, const char* library) {
+void check_candidates(Call call, [[maybe_unused]] const char* library) {
   const Tensor want = reference(call);
   for (const Storage& s : storages) {
     for (const bool known : {true, false}) {
