@@ -1,6 +1,7 @@
 #pragma once
 // All ops.
 
+#include "g2face/ops/antialias.hpp"
 #include "g2face/ops/batch_norm.hpp"
 #include "g2face/ops/bias_act.hpp"
 #include "g2face/ops/binary.hpp"
@@ -12,7 +13,9 @@
 #include "g2face/ops/conv2d.hpp"
 #include "g2face/ops/conv2d_pointwise.hpp"
 #include "g2face/ops/gather.hpp"
+#include "g2face/ops/gather_sum.hpp"
 #include "g2face/ops/instance_norm.hpp"
+#include "g2face/ops/interpolate.hpp"
 #include "g2face/ops/matmul.hpp"
 #include "g2face/ops/minibatch_stddev.hpp"
 #include "g2face/ops/modulated_conv2d.hpp"
@@ -22,12 +25,15 @@
 #include "g2face/ops/pointwise.hpp"
 #include "g2face/ops/pool2d.hpp"
 #include "g2face/ops/random.hpp"
+#include "g2face/ops/rasterize.hpp"
 #include "g2face/ops/reduce.hpp"
 #include "g2face/ops/reorder.hpp"
 #include "g2face/ops/reshape.hpp"
 #include "g2face/ops/resize2d.hpp"
 #include "g2face/ops/select.hpp"
+#include "g2face/ops/silhouettes.hpp"
 #include "g2face/ops/slice.hpp"
 #include "g2face/ops/transpose.hpp"
 #include "g2face/ops/unary.hpp"
 #include "g2face/ops/upfirdn2d.hpp"
+#include "g2face/ops/vertex_normals.hpp"

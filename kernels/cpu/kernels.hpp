@@ -21,11 +21,13 @@
 #include "g2face/ops/pointwise.hpp"
 #include "g2face/ops/pool2d.hpp"
 #include "g2face/ops/random.hpp"
+#include "g2face/ops/rasterize.hpp"
 #include "g2face/ops/reduce.hpp"
 #include "g2face/ops/reshape.hpp"
 #include "g2face/ops/slice.hpp"
 #include "g2face/ops/transpose.hpp"
 #include "g2face/ops/upfirdn2d.hpp"
+#include "g2face/ops/vertex_normals.hpp"
 
 namespace g2face {
 
@@ -79,14 +81,26 @@ MaybeStep upfirdn2d_cpu(const Upfirdn2dAttrs& a, const Signature& s);
 LayoutChoices upfirdn2d_cpu_layouts(const Upfirdn2dAttrs& a, std::span<const Type> in, std::span<const Type> out);
 
 MaybeStep gather_grad_cpu(const GatherAttrs& a, const Signature& s);
+MaybeStep gather_sum_cpu(const NoAttrs& a, const Signature& s);
 
 MaybeStep max_pool2d_cpu(const Pool2dAttrs& a, const Signature& s);
 MaybeStep max_pool2d_grad_cpu(const Pool2dAttrs& a, const Signature& s);
 MaybeStep max_pool2d_pick_cpu(const Pool2dAttrs& a, const Signature& s);
 LayoutChoices max_pool2d_cpu_layouts(const Pool2dAttrs& a, std::span<const Type> in, std::span<const Type> out);
 
+MaybeStep rasterize_cpu(const RasterizeAttrs& a, const Signature& s);
+MaybeStep barycentrics_cpu(const NoAttrs& a, const Signature& s);
+MaybeStep barycentrics_grad_cpu(const NoAttrs& a, const Signature& s);
+MaybeStep interpolate_cpu(const NoAttrs& a, const Signature& s);
+MaybeStep interpolate_attributes_grad_cpu(const NoAttrs& a, const Signature& s);
+MaybeStep interpolate_weights_grad_cpu(const NoAttrs& a, const Signature& s);
+MaybeStep silhouettes_cpu(const NoAttrs& a, const Signature& s);
+MaybeStep silhouettes_grad_cpu(const NoAttrs& a, const Signature& s);
+MaybeStep antialias_cpu(const NoAttrs& a, const Signature& s);
+
 MaybeStep random_cpu(const RandomAttrs& a, const Signature& s);
 MaybeStep reshape_cpu(const ReshapeAttrs& a, const Signature& s);
 MaybeStep transpose_cpu(const TransposeAttrs& a, const Signature& s);
+MaybeStep vertex_normals_cpu(const VertexNormalsAttrs& a, const Signature& s);
 
 }  // namespace g2face

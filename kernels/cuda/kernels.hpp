@@ -22,15 +22,19 @@
 #include "g2face/ops/pointwise.hpp"
 #include "g2face/ops/pool2d.hpp"
 #include "g2face/ops/random.hpp"
+#include "g2face/ops/rasterize.hpp"
 #include "g2face/ops/reduce.hpp"
 #include "g2face/ops/slice.hpp"
 #include "g2face/ops/transpose.hpp"
 #include "g2face/ops/unary.hpp"
 #include "g2face/ops/upfirdn2d.hpp"
+#include "g2face/ops/vertex_normals.hpp"
 
 namespace g2face {
 
 std::optional<Step> binary_cuda(const BinaryAttrs& a, const Signature& s);
+std::optional<Step> barycentrics_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> barycentrics_grad_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> bits_to_float_cuda(const BitsAttrs& a, const Signature& s);
 std::optional<Step> broadcast_cuda(const BroadcastAttrs& a, const Signature& s);
 std::vector<LayoutChoice> broadcast_cuda_layouts(const BroadcastAttrs& a, std::span<const Type> in,
@@ -58,9 +62,13 @@ std::optional<Step> float_to_bits_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> gather_cuda(const GatherAttrs& a, const Signature& s);
 std::vector<LayoutChoice> gather_cuda_layouts(const GatherAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                               Precision precision);
+std::optional<Step> gather_sum_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> gather_grad_cuda(const GatherAttrs& a, const Signature& s);
 std::vector<LayoutChoice> gather_grad_cuda_layouts(const GatherAttrs& a, std::span<const Type> in,
                                                    std::span<const Type> out, Precision precision);
+std::optional<Step> interpolate_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> interpolate_attributes_grad_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> interpolate_weights_grad_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> matmul_cuda(const MatmulAttrs& a, const Signature& s);
 std::optional<Step> max_pool2d_cuda(const Pool2dAttrs& a, const Signature& s);
 std::vector<LayoutChoice> max_pool2d_cuda_layouts(const Pool2dAttrs& a, std::span<const Type> in,
@@ -77,11 +85,14 @@ std::optional<Step> pointwise_cuda(const PointwiseAttrs& a, const Signature& s);
 std::vector<LayoutChoice> pointwise_cuda_layouts(const PointwiseAttrs& a, std::span<const Type> in,
                                                  std::span<const Type> out, Precision precision);
 std::optional<Step> random_cuda(const RandomAttrs& a, const Signature& s);
+std::optional<Step> rasterize_cuda(const RasterizeAttrs& a, const Signature& s);
 std::optional<Step> reduce_cuda(const ReduceAttrs& a, const Signature& s);
 std::vector<LayoutChoice> reduce_cuda_layouts(const ReduceAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                               Precision precision);
 std::optional<Step> reorder_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> select_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> silhouettes_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> silhouettes_grad_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> slice_cuda(const SliceAttrs& a, const Signature& s);
 std::vector<LayoutChoice> slice_cuda_layouts(const SliceAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                              Precision precision);
@@ -90,5 +101,6 @@ std::optional<Step> unary_cuda(const UnaryAttrs& a, const Signature& s);
 std::optional<Step> upfirdn2d_cuda(const Upfirdn2dAttrs& a, const Signature& s);
 std::vector<LayoutChoice> upfirdn2d_cuda_layouts(const Upfirdn2dAttrs& a, std::span<const Type> in,
                                                  std::span<const Type> out, Precision precision);
+std::optional<Step> vertex_normals_cuda(const VertexNormalsAttrs& a, const Signature& s);
 
 }  // namespace g2face

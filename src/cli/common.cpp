@@ -10,6 +10,7 @@
 
 #include "backend.hpp"
 #include "g2face/image.hpp"
+#include "g2face/mesh.hpp"
 #include "io/atomic_file.hpp"
 #include "io/input_file.hpp"
 
@@ -75,6 +76,7 @@ fs::path model_path(const std::string& option) {
 int exit_code_of(const std::exception& error) {
   if (dynamic_cast<const UsageError*>(&error) != nullptr) return exit_code::usage;
   if (dynamic_cast<const ImageError*>(&error) != nullptr) return exit_code::bad_input;
+  if (dynamic_cast<const MeshError*>(&error) != nullptr) return exit_code::bad_input;
   if (dynamic_cast<const io::FileError*>(&error) != nullptr) return exit_code::bad_input;
   if (dynamic_cast<const CheckpointError*>(&error) != nullptr) return exit_code::bad_model;
   if (dynamic_cast<const DeviceError*>(&error) != nullptr || dynamic_cast<const std::bad_alloc*>(&error) != nullptr) {

@@ -98,6 +98,7 @@ void add_anonymize(CLI::App& app, int& code);
 void add_recover(CLI::App& app, int& code);
 void add_crop(CLI::App& app, int& code);
 void add_model(CLI::App& app, int& code);
+void add_render(CLI::App& app, int& code);
 void add_verify(CLI::App& app, int& code);
 void add_doctor(CLI::App& app, int& code);
 

@@ -49,6 +49,7 @@ int main(int argc, char** argv) {
   cli::add_recover(app, code);
   cli::add_crop(app, code);
   cli::add_verify(app, code);
+  cli::add_render(app, code);
   cli::add_model(app, code);
   cli::add_doctor(app, code);
   try {

@@ -1,4 +1,4 @@
-// g2face model init | info | check: model files.
+// g2face model init | info | check | import-face: model files.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -10,8 +10,10 @@
 #include <memory>
 
 #include "cli/common.hpp"
+#include "g2face/models/face_model.hpp"
 #include "g2face/models/networks.hpp"
 #include "g2face/version.hpp"
+#include "io/face_model_import.hpp"
 #include "io/json_text.hpp"
 
 namespace g2face::cli {
@@ -150,6 +152,17 @@ int check_file(const std::string& file, bool json) {
   return exit_code::ok;
 }
 
+int import_face(const std::string& file, const std::string& output) {
+  const Parameters parameters = io::import_face_model(file);
+  const FaceModel model = FaceModel::of(parameters);
+  parameters.save(output);
+  say(LogLevel::info, str(output, ": ", model.facts.name, ", ", model.vertices, " vertices, ",
+                          model.triangles.shape()[0], " triangles, ", model.landmarks.size(), " landmarks; ",
+                          model.identity, " identity, ", model.expression, " expression and ", model.texture,
+                          " texture modes; licence: ", model.facts.licence.empty() ? "unknown" : model.facts.licence));
+  return exit_code::ok;
+}
+
 }  // namespace
 
 void add_model(CLI::App& app, int& code) {
@@ -182,6 +195,14 @@ void add_model(CLI::App& app, int& code) {
   verify->add_flag("--json", *json, "as JSON");
   add_log_options(*verify);
   verify->callback([file, json, &code] { code = check_file(*file, *json); });
-}
+
+  const auto output = std::make_shared<std::string>();
+  CLI::App* import = model->add_subcommand("import-face", "Make a 3D face model of BFM_model_front.mat or ICT-FaceKit");
+  import->add_option("file", *file, "MATLAB file of the Basel Face Model, or safetensors of ICT-FaceKit")->required();
+  import->add_option("-o,--output", *output, "safetensors file to write")->required();
+  add_log_options(*import);
+  import->callback([file, output, &code] { code = import_face(*file, *output);
+});
+}  // namespace g2face::cli
 
 }  // namespace g2face::cli

@@ -9,6 +9,9 @@ namespace g2face {
 std::span<const OpDef* const> all_ops() {
   // clang-format off
   static constexpr std::array ops{
+      &antialias_op,
+      &barycentrics_grad_op,
+      &barycentrics_op,
       &batch_norm_op,
       &bias_act_op,
       &binary_op,
@@ -24,7 +27,11 @@ std::span<const OpDef* const> all_ops() {
       &float_to_bits_op,
       &gather_grad_op,
       &gather_op,
+      &gather_sum_op,
       &instance_norm_op,
+      &interpolate_attributes_grad_op,
+      &interpolate_op,
+      &interpolate_weights_grad_op,
       &matmul_op,
       &max_pool2d_grad_op,
       &max_pool2d_op,
@@ -36,15 +43,19 @@ std::span<const OpDef* const> all_ops() {
       &pixel_norm_op,
       &pointwise_op,
       &random_op,
+      &rasterize_op,
       &reduce_op,
       &reorder_op,
       &reshape_op,
       &resize2d_op,
       &select_op,
+      &silhouettes_grad_op,
+      &silhouettes_op,
       &slice_op,
       &transpose_op,
       &unary_op,
       &upfirdn2d_op,
+      &vertex_normals_op,
   };
   // clang-format on
   return ops;

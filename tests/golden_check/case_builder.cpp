@@ -39,6 +39,11 @@ std::int64_t CaseBuilder::param_extent(const std::string& key, int axis) const {
   return shape[axis];
 }
 
+Tensor CaseBuilder::lent(const std::string& key) const {
+  const auto it = lent_.find(key);
+  return it != lent_.end() ? it->second : Tensor{};
+}
+
 const nlohmann::json& CaseBuilder::attribute(const char* key) const {
   const auto it = case_.attr().find(key);
   check<FormatError>(it != case_.attr().end(), "attribute '", key, "' is missing");

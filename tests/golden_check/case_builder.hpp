@@ -40,6 +40,11 @@ class CaseBuilder {
   std::int64_t param_extent(const std::string& key, int axis) const;
   bool has_param(const std::string& key) const { return case_.has("param." + key); }
 
+  /// Makes a tensor the value of the parameter of that name, which the case does not record.
+  void lend(const std::string& key, const Tensor& tensor) { lent_.insert_or_assign(key, tensor); }
+  /// What was lent; an empty tensor if nothing was.
+  Tensor lent(const std::string& key) const;
+
   std::int64_t integer(const char* key) const;
   double number(const char* key) const;
   bool flag(const char* key, bool otherwise) const;
@@ -60,6 +65,7 @@ class CaseBuilder {
   Graph& graph_;
   Scope scope_;
   std::map<std::string, std::pair<Value, Tensor>> inputs_;
+  std::map<std::string, Tensor> lent_;
 };
 
 }  // namespace g2face::golden

@@ -1,0 +1,153 @@
+#include "io/matlab.hpp"
+
+#include <cstring>
+#include <span>
+
+#include "io/atomic_file.hpp"
+#include "io/input_file.hpp"
+
+#ifdef G2FACE_WITH_MATIO
+#include <matio.h>
+#endif
+
+namespace g2face::io {
+
+#ifdef G2FACE_WITH_MATIO
+
+namespace {
+
+constexpr std::size_t header_bytes = 128;
+
+std::uint32_t word(std::span<const std::uint8_t> bytes, std::size_t at) {
+  std::uint32_t value = 0;
+  std::memcpy(&value, bytes.data() + at, sizeof value);
+  return value;
+}
+
+/// Refuses what is no v5 file of this byte order, or does not consist of whole elements, before matio sees it.
+void check_structure(const std::string& path, std::span<const std::uint8_t> bytes) {
+  check<CheckpointError>(bytes.size() >= header_bytes, path, ": is no MATLAB file (it has ", bytes.size(), " bytes)");
+  const bool little = bytes[126] == 'I' && bytes[127] == 'M';
+  const unsigned version = bytes[125] * 256U + bytes[124];
+  check<CheckpointError>(!(little && version == 0x0200), path,
+                         ": is a MATLAB v7.3 file, which is not read; save it with -v7");
+  check<CheckpointError>(little && version == 0x0100, path, ": is no MATLAB v5 file");
+  for (std::size_t at = header_bytes; at < bytes.size();) {
+    check<CheckpointError>(bytes.size() - at >= 8, path, ": ends inside an element");
+    const std::uint32_t type = word(bytes, at), size = word(bytes, at + 4);
+    check<CheckpointError>(type == MAT_T_MATRIX || type == MAT_T_COMPRESSED, path, ": holds an element of type ", type,
+                           " at byte ", at, ", expected a matrix");
+    check<CheckpointError>(size <= bytes.size() - at - 8, path, ": ends inside the element at byte ", at);
+    at += 8 + size;
+  }
+}
+
+struct FreeVariable {
+  void operator()(matvar_t* v) const { Mat_VarFree(v); }
+};
+using Variable = std::unique_ptr<matvar_t, FreeVariable>;
+
+/// Column-major T to row-major doubles.
+template <class T>
+void transpose_into(Tensor& to, const void* data) {
+  const auto rows = static_cast<std::size_t>(to.shape()[0]), columns = static_cast<std::size_t>(to.shape()[1]);
+  const auto* from = static_cast<const T*>(data);
+  const std::span<double> out = to.mutable_as<double>();
+  for (std::size_t c = 0; c < columns; ++c) {
+    for (std::size_t r = 0; r < rows; ++r) out[r * columns + c] = static_cast<double>(from[c * rows + r]);
+  }
+}
+
+bool convert_matrix(Tensor& to, matio_types type, const void* data) {
+  switch (type) {
+    case MAT_T_DOUBLE:
+      transpose_into<double>(to, data);
+      return true;
+    case MAT_T_SINGLE:
+      transpose_into<float>(to, data);
+      return true;
+    case MAT_T_INT8:
+      transpose_into<std::int8_t>(to, data);
+      return true;
+    case MAT_T_UINT8:
+      transpose_into<std::uint8_t>(to, data);
+      return true;
+    case MAT_T_INT16:
+      transpose_into<std::int16_t>(to, data);
+      return true;
+    case MAT_T_UINT16:
+      transpose_into<std::uint16_t>(to, data);
+      return true;
+    case MAT_T_INT32:
+      transpose_into<std::int32_t>(to, data);
+      return true;
+    case MAT_T_UINT32:
+      transpose_into<std::uint32_t>(to, data);
+      return true;
+    case MAT_T_INT64:
+      transpose_into<std::int64_t>(to, data);
+      return true;
+    case MAT_T_UINT64:
+      transpose_into<std::uint64_t>(to, data);
+      return true;
+    default:
+      return false;
+  }
+}
+
+Variable information(void* file, const std::string& name) {
+  return Variable(Mat_VarReadInfo(static_cast<mat_t*>(file), name.c_str()));
+}
+
+}  // namespace
+
+bool has_matlab() { return true; }
+
+MatlabFile::MatlabFile(std::string path) : path_(std::move(path)) {
+  try {
+    check_structure(path_, map_file(path_).bytes);
+  } catch (const FileError& e) {
+    throw CheckpointError(e.what());
+  }
+  file_ = std::shared_ptr<void>(Mat_Open(path_.c_str(), MAT_ACC_RDONLY), [](void* f) {
+    if (f != nullptr) Mat_Close(static_cast<mat_t*>(f));
+  });
+  check<CheckpointError>(file_ != nullptr, path_, ": matio cannot open it");
+}
+
+bool MatlabFile::has(const std::string& name) const { return information(file_.get(), name) != nullptr; }
+
+Tensor MatlabFile::matrix(const std::string& name) const {
+  const Variable v = information(file_.get(), name);
+  check<CheckpointError>(v != nullptr, path_, ": has no variable '", name, "', or a damaged one");
+  const bool numeric = v->class_type >= MAT_C_DOUBLE && v->class_type <= MAT_C_UINT64 && v->isComplex == 0;
+  check<CheckpointError>(numeric && v->rank == 2 && v->dims != nullptr, path_, ": '", name,
+                         "' is not a matrix of real numbers");
+  const std::size_t rows = v->dims[0], columns = v->dims[1];
+  constexpr auto most = static_cast<std::size_t>(limit);
+  check<CheckpointError>(rows > 0 && columns > 0 && rows <= most && columns <= most / rows, path_, ": '", name,
+                         "' is a matrix of ", rows, " x ", columns, ", expected 1 to ", limit, " elements");
+  const int failed = Mat_VarReadDataAll(static_cast<mat_t*>(file_.get()), v.get());
+  const bool whole = failed == 0 && v->data != nullptr && v->data_size > 0 &&
+                     v->nbytes == rows * columns * static_cast<std::size_t>(v->data_size) &&
+                     static_cast<std::size_t>(v->data_size) == Mat_SizeOf(v->data_type);
+  check<CheckpointError>(whole, path_, ": '", name, "' is damaged");
+  Tensor result(Type{DType::f64, {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)}});
+  check<CheckpointError>(convert_matrix(result, v->data_type, v->data), path_, ": '", name,
+                         "' is not a matrix of real numbers");
+  return result;
+}
+
+#else
+
+bool has_matlab() { return false; }
+
+MatlabFile::MatlabFile(std::string path) : path_(std::move(path)) {
+  throw CheckpointError(str(path_, ": this build reads no MATLAB files; build it with matio (libmatio-dev)"));
+}
+bool MatlabFile::has(const std::string&) const { return false; }
+Tensor MatlabFile::matrix(const std::string&) const { return {}; }
+
+#endif
+
+}  // namespace g2face::io

@@ -1,0 +1,34 @@
+#pragma once
+// Numeric matrices of MATLAB v5 files (.mat), compressed or not, through matio.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "g2face/tensor.hpp"
+
+namespace g2face::io {
+
+/// Whether this build can read them.
+bool has_matlab();
+
+class MatlabFile {
+ public:
+  /// Throws CheckpointError, "FILE: what", unless it is a v5 file whose parts lie inside it (v7.3 files, which are
+  /// HDF5, are refused).
+  explicit MatlabFile(std::string path);
+
+  bool has(const std::string& name) const;
+  /// A variable of any numeric class, however its numbers are stored, as an f64 [rows,columns] in row-major order.
+  /// Throws CheckpointError naming file and variable if there is none, or it is no real matrix, or damaged, or has more
+  /// than `limit` elements.
+  Tensor matrix(const std::string& name) const;
+
+  static constexpr std::int64_t limit = std::int64_t{1} << 27;
+
+ private:
+  std::string path_;
+  std::shared_ptr<void> file_;
+};
+
+}  // namespace g2face::io
