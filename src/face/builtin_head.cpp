@@ -5,6 +5,7 @@
 
 #include "face/head_surface.hpp"
 #include "face/resting.hpp"
+#include "g2face/models/face_model.hpp"
 
 namespace g2face {
 
@@ -85,9 +86,10 @@ class Builder {
   };
   std::vector<Vertex> vertices;
   std::vector<std::array<std::int32_t, 3>> triangles;
-  std::vector<std::array<std::int32_t, 3>> corners;  // rows of uv
-  std::vector<std::array<double, 2>> seam;           // uv that vertices at the back have a second time
   std::vector<std::int32_t> landmarks() const;
+  /// The triangles and what follows from them, by set(field, shape, values).
+  template <class Set>
+  void store_tables(const Set& set) const;
 
  private:
   std::int32_t add(const Site& site, std::int32_t part, double u, double v) {
@@ -365,6 +367,53 @@ constexpr double decimetre = 100;  // in mm
 
 }  // namespace
 
+namespace {
+
+template <class Set>
+void Builder::store_tables(const Set& set) const {
+  const auto faces = static_cast<std::int64_t>(triangles.size()), count = static_cast<std::int64_t>(vertices.size());
+  std::vector<std::vector<std::int32_t>> around_vertex(vertices.size());
+  std::vector<std::int32_t> corners, uv_corners;
+  std::vector<float> uv;
+  for (const Vertex& v : vertices) uv.insert(uv.end(), {static_cast<float>(v.u), static_cast<float>(v.v)});
+  std::vector<std::int32_t> beyond_seam(vertices.size(), -1);  // the row of uv with u + 1
+  for (std::size_t f = 0; f < triangles.size(); ++f) {
+    double first = 1, last = 0;
+    for (const std::int32_t v : triangles[f]) {
+      corners.push_back(v);
+      around_vertex[static_cast<std::size_t>(v)].push_back(static_cast<std::int32_t>(f));
+      first = std::min(first, vertices[static_cast<std::size_t>(v)].u);
+      last = std::max(last, vertices[static_cast<std::size_t>(v)].u);
+    }
+    for (const std::int32_t v : triangles[f]) {
+      const auto i = static_cast<std::size_t>(v);
+      const bool beyond = last - first > 0.75 && vertices[i].u == 0;
+      if (beyond && beyond_seam[i] < 0) {
+        beyond_seam[i] = static_cast<std::int32_t>(uv.size() / 2);
+        uv.insert(uv.end(), {1.0F, static_cast<float>(vertices[i].v)});
+      }
+      uv_corners.push_back(beyond ? beyond_seam[i] : v);
+    }
+  }
+  std::size_t most = 0;
+  for (auto& list : around_vertex) {
+    if (list.size() > 16)
+      list = {list[0], list[list.size() / 4], list[list.size() / 2], list[3 * list.size() / 4]};  // the poles
+    most = std::max(most, list.size());
+  }
+  std::vector<std::int32_t> table;
+  for (const auto& list : around_vertex) {
+    table.insert(table.end(), list.begin(), list.end());
+    table.insert(table.end(), most - list.size(), static_cast<std::int32_t>(faces));
+  }
+  set("triangles", Shape{faces, 3}, corners);
+  set("vertex_triangles", Shape{count, static_cast<std::int64_t>(most)}, table);
+  set("uv", Shape{static_cast<std::int64_t>(uv.size() / 2), 2}, uv);
+  set("uv_triangles", Shape{faces, 3}, uv_corners);
+}
+
+}  // namespace
+
 std::array<Vec3, 68> face::resting_landmarks() {
   const Builder mesh;
   std::array<Vec3, 68> points;
@@ -376,59 +425,76 @@ std::array<Vec3, 68> face::resting_landmarks() {
 
 Parameters builtin_head() {
   const Builder mesh;
-  const auto count = static_cast<std::int64_t>(mesh.vertices.size()),
-             faces = static_cast<std::int64_t>(mesh.triangles.size());
-  constexpr auto identities = static_cast<std::int64_t>(measure_names.size()),
-                 expressions = static_cast<std::int64_t>(expression_names.size());
-  Tensor mean({DType::f32, {count, 3}}), identity({DType::f32, {count, 3, identities}}),
-      expression({DType::f32, {count, 3, expressions}});
-  Tensor texture({DType::f32, {count, 3}}), part({DType::i32, {count}}), skin({DType::f32, {count}});
-  Tensor triangles({DType::i32, {faces, 3}});
-
+  const std::size_t count = mesh.vertices.size();
   std::vector<Vec3> at_rest;
   Vec3 centre;
   for (const Builder::Vertex& v : mesh.vertices) {
     at_rest.push_back(place(v.site, {}, {}));
     centre = centre + at_rest.back() * (1 / static_cast<double>(count));
   }
-  const auto write = [](std::span<float> out, std::size_t vertex, std::size_t modes, std::size_t mode, const Vec3& mm) {
+  std::vector<float> mean(3 * count), texture(3 * count), skin(count);
+  std::vector<float> identity(mean.size() * measure_names.size()), expression(mean.size() * expression_names.size());
+  std::vector<std::int32_t> part(count);
+  const auto write = [](std::vector<float>& out, std::size_t vertex, std::size_t modes, std::size_t mode,
+                        const Vec3& mm) {
     out[(vertex * 3 + 0) * modes + mode] = static_cast<float>(mm.x / decimetre);
     out[(vertex * 3 + 1) * modes + mode] = static_cast<float>(mm.y / decimetre);
     out[(vertex * 3 + 2) * modes + mode] = static_cast<float>(mm.z / decimetre);
   };
-  for (std::size_t i = 0; i < mesh.vertices.size(); ++i) {
+  for (std::size_t i = 0; i < count; ++i) {
     const Site& site = mesh.vertices[i].site;
-    write(mean.mutable_as<float>(), i, 1, 0, at_rest[i] - centre);
+    write(mean, i, 1, 0, at_rest[i] - centre);
     for (std::size_t k = 0; k < measure_names.size(); ++k) {
       Measures more{}, less{};
       more[k] = 1;
       less[k] = -1;
-      write(identity.mutable_as<float>(), i, measure_names.size(), k,
-            (place(site, more, {}) - place(site, less, {})) * 0.5);
+      write(identity, i, measure_names.size(), k, (place(site, more, {}) - place(site, less, {})) * 0.5);
     }
     for (std::size_t k = 0; k < expression_names.size(); ++k) {
       Expression full{};
       full[k] = 1;
-      write(expression.mutable_as<float>(), i, expression_names.size(), k, place(site, {}, full) - at_rest[i]);
+      write(expression, i, expression_names.size(), k, place(site, {}, full) - at_rest[i]);
     }
+    part[i] = mesh.vertices[i].part;
+    skin[i] = part[i] <= 1 ? 1 : 0;
+    static constexpr std::array<Vec3, 6> colours = {{{0.8, 0.63, 0.54},
+                                                     {0.8, 0.63, 0.54},
+                                                     {0.85, 0.84, 0.82},
+                                                     {0.85, 0.84, 0.82},
+                                                     {0.35, 0.15, 0.14},
+                                                     {0.85, 0.82, 0.74}}};
+    const Vec3& colour = colours[static_cast<std::size_t>(part[i])];
+    write(texture, i, 1, 0, colour * decimetre);
   }
-  (void)texture;
-  (void)part;
-  (void)skin;
-  (void)triangles;
+
   Parameters out;
-  out.set("face_model/mean_shape", mean);
-  out.set("face_model/identity", identity);
-  out.set("face_model/expression", expression);
-  for (std::size_t i = 0; i < mesh.vertices.size(); ++i) part.mutable_as<std::int32_t>()[i] = mesh.vertices[i].part;
-  out.set("face_model/part", part);
-  for (std::size_t i = 0; i < mesh.triangles.size(); ++i)
-    for (std::size_t k = 0; k < 3; ++k) triangles.mutable_as<std::int32_t>()[3 * i + k] = mesh.triangles[i][k];
-  out.set("face_model/triangles", triangles);
-  const auto marks = mesh.landmarks();
-  Tensor landmarks({DType::i32, {68}});
-  std::copy(marks.begin(), marks.end(), landmarks.mutable_as<std::int32_t>().begin());
-  out.set("face_model/landmarks", landmarks);
+  const auto n = static_cast<std::int64_t>(count);
+  const auto set = [&out]<class T>(const char* field, const Shape& shape, const std::vector<T>& values) {
+    Tensor t({dtype_of<T>::value, shape});
+    std::copy(values.begin(), values.end(), t.mutable_as<T>().begin());
+    out.set(str("face_model/", field), t);
+  };
+  set("mean_shape", {n, 3}, mean);
+  set("identity", {n, 3, static_cast<std::int64_t>(measure_names.size())}, identity);
+  set("expression", {n, 3, static_cast<std::int64_t>(expression_names.size())}, expression);
+  set("mean_texture", {n, 3}, texture);
+  set("part", {n}, part);
+  set("skin", {n}, skin);
+  set("landmarks", {68}, mesh.landmarks());
+  mesh.store_tables(set);
+
+  FaceModelFacts facts;
+  facts.name = "g2face-head";
+  facts.source = "g2face::builtin_head()";
+  facts.licence = "MIT";
+  facts.normals = NormalWeight::area;
+  facts.scale = 1 / decimetre;
+  facts.origin = {centre.x, centre.y, centre.z};
+  facts.expression_names.assign(expression_names.begin(), expression_names.end());
+  facts.store(out);
+  std::string names;
+  for (const std::string_view name : measure_names) names += str(names.empty() ? "" : ",", name);
+  out.metadata()["identity_names"] = names;
   return out;
 }
 

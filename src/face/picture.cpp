@@ -6,20 +6,6 @@ namespace g2face::face {
 
 namespace {
 
-struct Corners {
-  std::array<std::size_t, 3> vertex;
-  std::array<double, 3> weight;
-
-  Vec3 operator()(const std::vector<Vec3>& of) const {
-    return of[vertex[0]] * weight[0] + of[vertex[1]] * weight[1] + of[vertex[2]] * weight[2];
-  }
-};
-Corners corners_at(const Scene& scene, const Triangles& triangles, std::int32_t triangle, double x, double y) {
-  const auto& t = triangles[static_cast<std::size_t>(triangle)];
-  return {{static_cast<std::size_t>(t[0]), static_cast<std::size_t>(t[1]), static_cast<std::size_t>(t[2])},
-          weights_at(scene.screen, t, x, y)};
-}
-
 /// What a screen shows of linear light: a shoulder above 0.75, then the curve of sRGB (IEC 61966-2-1).
 class Tone {
  public:
@@ -63,8 +49,8 @@ class Painter {
     return (s.colour * diffuse + p_.shot.key_colour * shine) * open;
   }
 
-  Vec3 head(std::int32_t triangle, double x, double y) const {
-    const Corners at = corners_at(p_.head, p_.triangles, triangle, x, y);
+  Vec3 head(std::size_t sample) const {
+    const Corners at = p_.head.at(p_.triangles, sample, p_.samples);
     const Vec3 resting = at(p_.head.resting);
     Vec3 normal = unit(at(p_.head.normals));
     const bool inside = normal.z < -0.25;
@@ -87,7 +73,8 @@ class Painter {
     return lit(s, rough(normal, resting, s.bump, 0.8), openness(resting) * under_hair(resting));
   }
 
-  Vec3 hair_light(const Corners& at) const {
+  Vec3 hair(std::size_t sample) const {
+    const Corners at = p_.hair.at(p_.hair_triangles, sample, p_.samples);
     const Vec3 resting = at(p_.hair.resting);
     Vec3 normal = unit(at(p_.hair.normals));
     if (normal.z < 0) normal = normal * -1;
@@ -139,71 +126,77 @@ std::vector<Vec3> vertex_normals(const std::vector<Vec3>& points, const Triangle
   return normals;
 }
 
-bool shows_hair(const Picture& p, std::int64_t column, std::int64_t row) {
-  const auto at = static_cast<std::size_t>(row * p.head.seen.size + column);
-  if (p.hair.screen.empty() || p.hair.seen.triangle[at] < 0 || p.hair.seen.nearness[at] <= p.head.seen.nearness[at])
-    return false;
-  const Corners c = corners_at(p.hair, p.hair_triangles, p.hair.seen.triangle[at], static_cast<double>(column) + 0.5,
-                               static_cast<double>(row) + 0.5);
-  return hair_covers(p.person, c(p.hair.resting));
+bool shows_hair(const Picture& p, std::size_t sample) {
+  if (p.hair.screen.empty() || p.hair.seen[sample] < 0) return false;
+  const Corners at = p.hair.at(p.hair_triangles, sample, p.samples);
+  if (p.head.seen[sample] >= 0 && p.head.at(p.triangles, sample, p.samples).nearness >= at.nearness) return false;
+  return hair_covers(p.person, at(p.hair.resting));
 }
+
+namespace {
+
+constexpr std::size_t per_pixel = samples_across * samples_across;
+
+/// What a pixel's samples show, and how often the most frequent does.
+struct Pixel {
+  std::array<std::size_t, per_pixel> sample{};
+  std::array<std::int32_t, per_pixel> part{};
+};
+Pixel look(const Picture& p, std::int64_t column, std::int64_t row) {
+  Pixel pixel;
+  for (std::size_t k = 0; k < per_pixel; ++k) {
+    const auto i = static_cast<std::int64_t>(k);
+    const std::size_t sample = pixel.sample[k] = static_cast<std::size_t>(
+        (row * samples_across + i / samples_across) * p.samples + column * samples_across + i % samples_across);
+    if (shows_hair(p, sample)) {
+      pixel.part[k] = part_hair;
+    } else if (p.head.seen[sample] < 0) {
+      pixel.part[k] = part_background;
+    } else {
+      const auto& triangle = p.triangles[static_cast<std::size_t>(p.head.seen[sample])];
+      pixel.part[k] = p.parts[static_cast<std::size_t>(triangle[0])];
+    }
+  }
+  return pixel;
+}
+
+}  // namespace
 
 Painted paint(const Picture& p) {
   static const Tone tone;
   const Painter painter(p);
-  const std::int64_t samples = p.head.seen.size, size = samples / samples_across;
+  const std::int64_t size = p.samples / samples_across;
   Painted out{Tensor({DType::f32, {1, 3, size, size}}), Tensor({DType::i32, {1, 1, size, size}})};
   const auto pixels = out.image.mutable_as<float>();
   const auto parts = out.parts.mutable_as<std::int32_t>();
   const auto plane = static_cast<std::size_t>(size * size);
-  constexpr std::size_t count = samples_across * samples_across;
+  const double across = static_cast<double>(p.samples);
   for (std::int64_t row = 0; row < size; ++row) {
     for (std::int64_t column = 0; column < size; ++column) {
-      // Samples of one part are shaded once, at the first one.
-      std::array<std::int32_t, count> part{};
-      std::array<std::int64_t, count> sample{};
-      for (std::size_t k = 0; k < count; ++k) {
-        const std::int64_t x = column * samples_across + static_cast<std::int64_t>(k) % samples_across,
-                           y = row * samples_across + static_cast<std::int64_t>(k) / samples_across;
-        sample[k] = y * samples + x;
-        const std::int32_t t = p.head.seen.triangle[static_cast<std::size_t>(sample[k])];
-        part[k] = shows_hair(p, x, y) ? part_hair
-                  : t < 0             ? part_background
-                                      : p.parts[static_cast<std::size_t>(p.triangles[static_cast<std::size_t>(t)][0])];
-      }
-      Vec3 light;
-      std::int32_t most = part[0];
-      int most_count = 0;
-      for (std::size_t k = 0; k < count; ++k) {
-        int same = 0, earlier = 0;
-        double x = 0, y = 0;
-        for (std::size_t l = 0; l < count; ++l) {
-          if (part[l] != part[k]) continue;
-          ++same;
-          earlier += l < k ? 1 : 0;
-        }
-        if (earlier > 0) continue;
-        if (same > most_count) {
-          most_count = same;
-          most = part[k];
-        }
-        x = static_cast<double>(sample[k] % samples) + 0.5;
-        y = static_cast<double>(sample[k] / samples) + 0.5;
-        Vec3 c;
-        if (part[k] == part_background) {
-          const double across = static_cast<double>(samples);
-          c = painter.background(x / across, y / across);
-        } else if (part[k] == part_hair) {
-          c = painter.hair_light(
-              corners_at(p.hair, p.hair_triangles, p.hair.seen.triangle[static_cast<std::size_t>(sample[k])], x, y));
-        } else {
-          c = painter.head(p.head.seen.triangle[static_cast<std::size_t>(sample[k])], x, y);
-        }
-        light = light + c * (same / static_cast<double>(count));
-      }
+      // Samples of one part are shaded once, at the first of them.
+      const Pixel pixel = look(p, column, row);
       const auto at = static_cast<std::size_t>(row * size + column);
-      parts[at] = most;
-      // Two numbers of a hash for each channel make the grain of a sensor.
+      Vec3 light;
+      std::ptrdiff_t most = 0;
+      for (std::size_t k = 0; k < per_pixel; ++k) {
+        const std::int32_t part = pixel.part[k];
+        if (std::find(pixel.part.begin(), pixel.part.begin() + static_cast<std::ptrdiff_t>(k), part) !=
+            pixel.part.begin() + static_cast<std::ptrdiff_t>(k))
+          continue;
+        const std::size_t sample = pixel.sample[k];
+        Vec3 c;
+        if (part == part_background) {
+          c = painter.background((static_cast<double>(column) + 0.5) * samples_across / across,
+                                 (static_cast<double>(row) + 0.5) * samples_across / across);
+        } else {
+          c = part == part_hair ? painter.hair(sample) : painter.head(sample);
+        }
+        const std::ptrdiff_t count = std::count(pixel.part.begin(), pixel.part.end(), part);
+        light = light + c * (static_cast<double>(count) / per_pixel);
+        if (count > most) parts[at] = part;
+        most = std::max(most, count);
+      }
+      // The sum of two numbers of a hash for each channel makes the grain of a sensor.
       std::uint64_t h = (p.shot.background + at) * 0x9E3779B97F4A7C15U;
       for (std::size_t channel = 0; channel < 3; ++channel) {
         h = (h ^ (h >> 29)) * 0xBF58476D1CE4E5B9U;

@@ -12,13 +12,19 @@ namespace g2face::face {
 
 /// A mesh in a picture.
 struct Scene {
-  std::vector<Vec3> screen;   // samples, y down, depth
-  std::vector<Vec3> normals;  // in camera axes: to the viewer is +z
-  std::vector<Vec3> resting;  // mm on the head at rest
-  Visible seen;
+  std::vector<Vec3> screen;        // samples, y down, depth
+  std::vector<Vec3> normals;       // in camera axes: to the viewer is +z
+  std::vector<Vec3> resting;       // mm on the head at rest
+  std::vector<std::int32_t> seen;  // the triangle at each sample
+  Corners at(const Triangles& triangles, std::size_t sample, std::int64_t samples) const {
+    return corners_at(screen, triangles[static_cast<std::size_t>(seen[sample])],
+                      static_cast<double>(static_cast<std::int64_t>(sample) % samples) + 0.5,
+                      static_cast<double>(static_cast<std::int64_t>(sample) / samples) + 0.5);
+  }
 };
 
 struct Picture {
+  std::int64_t samples;  // in each direction
   const Person& person;
   const Shot& shot;
   const Triangles& triangles;
@@ -37,7 +43,7 @@ constexpr std::int32_t part_background = -1, part_hair = 6;
 std::vector<Vec3> vertex_normals(const std::vector<Vec3>& points, const Triangles& triangles);
 
 /// Whether hair is what a sample shows.
-bool shows_hair(const Picture& picture, std::int64_t column, std::int64_t row);
+bool shows_hair(const Picture& picture, std::size_t sample);
 
 /// The picture, f32 [1,3,size,size] in -1..1, and the parts, i32 [1,1,size,size].
 struct Painted {

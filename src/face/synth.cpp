@@ -6,6 +6,7 @@
 #include "face/head_surface.hpp"
 #include "face/picture.hpp"
 #include "face/resting.hpp"
+#include "g2face/models/face_model.hpp"
 
 namespace g2face {
 
@@ -83,20 +84,19 @@ struct Synthesizer::State {
   std::vector<std::int32_t> parts, landmarks;
   std::vector<Vec3> resting;
   HairShell shell;
+  std::unique_ptr<Visibility> visibility;
   std::vector<std::int32_t> shell_vertex;  // of the head, that a vertex of the shell follows
 
-  /// Adds a basis times coefficients.
-  static void add(std::vector<Vec3>& to, const std::vector<float>& basis, const std::vector<double>& c) {
+  /// What coefficients add to a vertex.
+  static Vec3 moved(const std::vector<float>& basis, const std::vector<double>& c, std::size_t vertex) {
     const std::size_t n = c.size();
-    const auto sum = [&](const float* row) {
-      double total = 0;
-      for (std::size_t k = 0; k < n; ++k) total += c[k] * row[k];
-      return total;
-    };
-    for (std::size_t i = 0; i < to.size(); ++i) {
-      const float* rows = basis.data() + 3 * n * i;
-      to[i] = to[i] + Vec3{sum(rows), sum(rows + n), sum(rows + 2 * n)};
-    }
+    const float* rows = basis.data() + 3 * n * vertex;
+    Vec3 sum;
+    for (std::size_t k = 0; k < n; ++k) sum = sum + Vec3{rows[k], rows[n + k], rows[2 * n + k]} * c[k];
+    return sum;
+  }
+  static void add(std::vector<Vec3>& to, const std::vector<float>& basis, const std::vector<double>& c) {
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] = to[i] + moved(basis, c, i);
   }
 
   void align(SyntheticFace& f, const Shot& shot, const std::vector<Vec3>& shape, std::int64_t pixels) const;
@@ -133,28 +133,32 @@ Scene Synthesizer::State::scene(const Camera& camera, const std::vector<Vec3>& p
   }
   s.normals = vertex_normals(points, faces);
   for (Vec3& n : s.normals) n = camera.axes(n);
-  s.seen = nearest(s.screen, faces, static_cast<std::int64_t>(camera.size) * samples_across);
+  s.seen = visibility->nearest(s.screen, faces, static_cast<std::int64_t>(camera.size) * samples_across);
   return s;
 }
 
 Synthesizer::Synthesizer(const Parameters& file) {
+  const FaceModel model = FaceModel::of(file);
+  check<CheckpointError>(model.landmarks.size() == 68, "face model: face_model/landmarks has ", model.landmarks.size(),
+                         " entries, expected 68");
+  check<CheckpointError>(file.contains("face_model/part"), "face model: face_model/part is missing");
   auto s = std::make_unique<State>();
-  const auto field = [&](const char* name) -> const Tensor& { return file.at(str("face_model/", name)); };
-  const auto floats = [](const Tensor& t) {
-    const auto v = t.as<float>();
+  const auto floats = [&](const char* field) {
+    const auto v = file.at(field).as<float>();
     return std::vector<float>(v.begin(), v.end());
   };
-  s->mean = points_of(field("mean_shape"));
-  s->identity = floats(field("identity"));
-  s->expression = floats(field("expression"));
+  s->mean = points_of(file.at("face_model/mean_shape"));
+  s->identity = floats("face_model/identity");
+  s->expression = floats("face_model/expression");
   s->vertices = s->mean.size();
-  s->identities = s->identity.size() / s->mean.size() / 3;
-  for (const auto& n : face::expression_names) s->expression_names.emplace_back(n);
-  const auto tri = field("triangles").as<std::int32_t>();
-  for (std::size_t i = 0; i + 2 < tri.size(); i += 3) s->triangles.push_back({tri[i], tri[i + 1], tri[i + 2]});
-  const auto part = field("part").as<std::int32_t>(), marks = field("landmarks").as<std::int32_t>();
+  s->identities = static_cast<std::size_t>(model.identity);
+  s->expression_names = model.facts.expression_names;
+  s->expression_names.resize(static_cast<std::size_t>(model.expression));
+  const auto corners = model.triangles.as<std::int32_t>(), part = file.at("face_model/part").as<std::int32_t>();
+  for (std::size_t i = 0; i + 2 < corners.size(); i += 3)
+    s->triangles.push_back({corners[i], corners[i + 1], corners[i + 2]});
   s->parts.assign(part.begin(), part.end());
-  s->landmarks.assign(marks.begin(), marks.end());
+  for (const std::int64_t v : model.landmarks) s->landmarks.push_back(static_cast<std::int32_t>(v));
   std::vector<Vec3> at;
   for (const std::int32_t v : s->landmarks) at.push_back(s->mean[static_cast<std::size_t>(v)]);
   s->resting = to_resting_head(s->mean, at);
@@ -172,6 +176,9 @@ Synthesizer::Synthesizer(const Parameters& file) {
     }
     s->shell_vertex.push_back(found);
   }
+  s->visibility =
+      std::make_unique<Visibility>(static_cast<std::int64_t>(std::max(s->vertices, s->shell.resting.size())),
+                                   static_cast<std::int64_t>(std::max(s->triangles.size(), s->shell.triangles.size())));
   state_ = std::move(s);
 }
 Synthesizer::~Synthesizer() = default;
@@ -233,12 +240,12 @@ SyntheticFace Synthesizer::draw(const SyntheticRequest& r) const {
   }
   for (std::size_t k = 0; k < 2; ++k) eyes[k] = eyes[k] * (1 / std::max(1.0, count[k]));
 
-  const Picture picture{person, shot, s.triangles, s.parts, shape, eyes, head, hair_triangles, hair};
+  const std::int64_t samples = r.size * samples_across;
+  const Picture picture{samples, person, shot, s.triangles, s.parts, shape, eyes, head, hair_triangles, hair};
   const Painted painted = paint(picture);
   f.image = painted.image;
   f.parts = painted.parts;
   f.landmarks = landmarks(f);
-  const std::int64_t samples = r.size * samples_across;
   for (std::size_t i = 0; i < f.landmarks.size(); ++i) {
     const Vec3 at = camera(shape[static_cast<std::size_t>(s.landmarks[i])]);
     const auto column = static_cast<std::int64_t>(std::floor(at.x * samples_across)),
@@ -246,7 +253,8 @@ SyntheticFace Synthesizer::draw(const SyntheticRequest& r) const {
     if (column < 0 || row < 0 || column >= samples || row >= samples) continue;
     const auto k = static_cast<std::size_t>(row * samples + column);
     constexpr double tolerance = 0.02;  // decimetres
-    f.landmarks[i].visible = head.seen.nearness[k] * (at.z - tolerance) <= 1 && !shows_hair(picture, column, row);
+    const bool hidden = head.seen[k] >= 0 && head.at(s.triangles, k, samples).nearness * (at.z - tolerance) > 1;
+    f.landmarks[i].visible = !hidden && !shows_hair(picture, k);
   }
   return f;
 }
@@ -254,12 +262,11 @@ SyntheticFace Synthesizer::draw(const SyntheticRequest& r) const {
 std::vector<SyntheticFace::Landmark> Synthesizer::landmarks(const SyntheticFace& f) const {
   const State& s = *state_;
   const Camera camera(f, f.image.shape()[2]);
-  std::vector<Vec3> shape = s.mean;
-  State::add(shape, s.identity, f.identity);
-  State::add(shape, s.expression, f.expression);
   std::vector<SyntheticFace::Landmark> result;
   for (const std::int32_t v : s.landmarks) {
-    const Vec3 p = camera(shape[static_cast<std::size_t>(v)]);
+    const auto i = static_cast<std::size_t>(v);
+    const Vec3 p =
+        camera(s.mean[i] + State::moved(s.identity, f.identity, i) + State::moved(s.expression, f.expression, i));
     result.push_back({p.x, p.y, false});
   }
   return result;

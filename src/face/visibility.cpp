@@ -1,68 +1,102 @@
 #include "face/visibility.hpp"
 
 #include <algorithm>
+#include <map>
+#include <mutex>
+
+#include "g2face/graph/graph.hpp"
+#include "g2face/ops/rasterize.hpp"
+#include "g2face/plan/executor.hpp"
 
 namespace g2face::face {
 
 namespace {
 
-/// The first and one past the last sample whose middle lies between a and b.
-std::array<std::int64_t, 2> samples_between(double a, double b, std::int64_t size) {
-  const double high = static_cast<double>(size);
-  return {static_cast<std::int64_t>(std::ceil(std::clamp(a - 0.5, 0.0, high))),
-          static_cast<std::int64_t>(std::ceil(std::clamp(b - 0.5, 0.0, high)))};
-}
+struct Rasterizer {
+  Graph graph;
+  Value vertices, triangles, ids;
+  std::unique_ptr<Executor> executor;
 
-/// Twice the signed areas that a point spans with the edges opposite to the corners.
-std::array<double, 3> areas(const Vec3& a, const Vec3& b, const Vec3& c, double x, double y) {
-  return {(b.x - x) * (c.y - y) - (b.y - y) * (c.x - x), (c.x - x) * (a.y - y) - (c.y - y) * (a.x - x),
-          (a.x - x) * (b.y - y) - (a.y - y) * (b.x - x)};
-}
+  Rasterizer(std::int64_t v, std::int64_t t, std::int64_t size)
+      : vertices(graph.input({DType::f32, {1, v, 3}}, "vertices")),
+        triangles(graph.input({DType::i32, {t, 3}}, "triangles")),
+        ids(rasterize(vertices, triangles, {.height = size, .width = size}).ids),
+        executor(std::make_unique<Executor>(plan(graph, {ids}, {.threads = 1}))) {}
+};
 
 }  // namespace
 
-Visible nearest(const std::vector<Vec3>& screen, const Triangles& triangles, std::int64_t size) {
-  Visible seen;
-  seen.size = size;
-  seen.triangle.assign(static_cast<std::size_t>(size * size), -1);
-  seen.nearness.assign(seen.triangle.size(), 0.0);
-  for (std::size_t t = 0; t < triangles.size(); ++t) {
-    const Vec3& a = screen[static_cast<std::size_t>(triangles[t][0])];
-    const Vec3& b = screen[static_cast<std::size_t>(triangles[t][1])];
-    const Vec3& c = screen[static_cast<std::size_t>(triangles[t][2])];
-    const double area = (b.x - a.x) * (c.y - a.y) - (b.y - a.y) * (c.x - a.x);
-    if (area == 0) continue;
-    const auto [left, right] = samples_between(std::min({a.x, b.x, c.x}), std::max({a.x, b.x, c.x}), size);
-    const auto [top, bottom] = samples_between(std::min({a.y, b.y, c.y}), std::max({a.y, b.y, c.y}), size);
-    const double per_area = 1 / area, na = 1 / a.z, nb = 1 / b.z, nc = 1 / c.z;
-    for (std::int64_t row = top; row < bottom; ++row) {
-      for (std::int64_t column = left; column < right; ++column) {
-        const auto w = areas(a, b, c, static_cast<double>(column) + 0.5, static_cast<double>(row) + 0.5);
-        const double u = w[0] * per_area, v = w[1] * per_area, r = w[2] * per_area;
-        if (u < 0 || v < 0 || r < 0) continue;
-        const double nearness = u * na + v * nb + r * nc;
-        const auto at = static_cast<std::size_t>(row * size + column);
-        if (nearness > seen.nearness[at]) {
-          seen.nearness[at] = nearness;
-          seen.triangle[at] = static_cast<std::int32_t>(t);
-        }
+struct Visibility::State {
+  std::int64_t vertices, triangles;
+  std::mutex mutex;
+  std::map<std::int64_t, std::vector<std::unique_ptr<Rasterizer>>> idle;  // by the picture's size
+
+  std::unique_ptr<Rasterizer> take(std::int64_t size) {
+    {
+      const std::lock_guard lock(mutex);
+      auto& free = idle[size];
+      if (!free.empty()) {
+        auto one = std::move(free.back());
+        free.pop_back();
+        return one;
       }
     }
+    return std::make_unique<Rasterizer>(vertices, triangles, size);
   }
-  return seen;
+  void give_back(std::int64_t size, std::unique_ptr<Rasterizer> one) {
+    const std::lock_guard lock(mutex);
+    idle[size].push_back(std::move(one));
+  }
+};
+
+Visibility::Visibility(std::int64_t vertices, std::int64_t triangles) : state_(std::make_unique<State>()) {
+  state_->vertices = vertices;
+  state_->triangles = triangles;
+}
+Visibility::~Visibility() = default;
+
+std::vector<std::int32_t> Visibility::nearest(const std::vector<Vec3>& screen, const Triangles& triangles,
+                                              std::int64_t size) const {
+  // What a smaller mesh leaves free lies behind the camera, and has no area: it is not drawn.
+  Tensor vertices = Tensor::zeros({DType::f32, {1, state_->vertices, 3}}),
+         corners = Tensor::zeros({DType::i32, {state_->triangles, 3}});
+  float* v = vertices.mutable_as<float>().data();
+  for (const Vec3& p : screen) {
+    *v++ = static_cast<float>(p.x);
+    *v++ = static_cast<float>(p.y);
+    *v++ = static_cast<float>(p.z);
+  }
+  std::int32_t* t = corners.mutable_as<std::int32_t>().data();
+  for (const auto& triangle : triangles) t = std::copy(triangle.begin(), triangle.end(), t);
+  std::unique_ptr<Rasterizer> r = state_->take(size);
+  r->executor->set(r->vertices, vertices);
+  r->executor->set(r->triangles, corners);
+  r->executor->run();
+  const Tensor ids = r->executor->get(r->ids);
+  state_->give_back(size, std::move(r));
+  const auto seen = ids.as<std::int32_t>();
+  return {seen.begin(), seen.end()};
 }
 
-std::array<double, 3> weights_at(const std::vector<Vec3>& screen, const std::array<std::int32_t, 3>& triangle, double x,
-                                 double y) {
-  const Vec3& a = screen[static_cast<std::size_t>(triangle[0])];
-  const Vec3& b = screen[static_cast<std::size_t>(triangle[1])];
-  const Vec3& c = screen[static_cast<std::size_t>(triangle[2])];
-  std::array<double, 3> w = areas(a, b, c, x, y);
-  const double sign = w[0] + w[1] + w[2] < 0 ? -1 : 1;
-  w = {std::max(0.0, sign * w[0]) / a.z, std::max(0.0, sign * w[1]) / b.z, std::max(0.0, sign * w[2]) / c.z};
-  const double total = w[0] + w[1] + w[2];
-  if (total <= 0) return {1.0 / 3, 1.0 / 3, 1.0 / 3};
-  return {w[0] / total, w[1] / total, w[2] / total};
+Corners corners_at(const std::vector<Vec3>& screen, const std::array<std::int32_t, 3>& triangle, double x, double y) {
+  Corners r;
+  for (std::size_t k = 0; k < 3; ++k) r.vertex[k] = static_cast<std::size_t>(triangle[k]);
+  const Vec3 &a = screen[r.vertex[0]], &b = screen[r.vertex[1]], &c = screen[r.vertex[2]];
+  const std::array<double, 3> area = {(b.x - x) * (c.y - y) - (b.y - y) * (c.x - x),
+                                      (c.x - x) * (a.y - y) - (c.y - y) * (a.x - x),
+                                      (a.x - x) * (b.y - y) - (a.y - y) * (b.x - x)};
+  const double sum = area[0] + area[1] + area[2], sign = sum < 0 ? -1 : 1;
+  r.weight = {std::max(0.0, sign * area[0]) / a.z, std::max(0.0, sign * area[1]) / b.z,
+              std::max(0.0, sign * area[2]) / c.z};
+  const double total = r.weight[0] + r.weight[1] + r.weight[2];
+  if (total > 0) {
+    r.nearness = total / std::max(sign * sum, total * std::min({a.z, b.z, c.z}));
+    for (double& w : r.weight) w *= 1 / total;
+  } else {
+    r.nearness = 1 / a.z;
+    r.weight = {1, 0, 0};
+  }
+  return r;
 }
 
 }  // namespace g2face::face

@@ -1,8 +1,9 @@
 #pragma once
-// Which triangle is nearest at each sample of a picture.
+// Which triangle is nearest at each sample of a picture: the op rasterize, ready to run from any thread.
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "face/exact_math.hpp"
@@ -11,18 +12,34 @@ namespace g2face::face {
 
 using Triangles = std::vector<std::array<std::int32_t, 3>>;
 
-/// Samples of a square picture, row by row; the sample (column, row) lies at (column + 0.5, row + 0.5).
-struct Visible {
-  std::int64_t size = 0;
-  std::vector<std::int32_t> triangle;  // -1: none
-  std::vector<double> nearness;        // 1 / depth of what is seen; 0: nothing
+/// Rasterizers for meshes of up to so many vertices and triangles, made when first needed. Threads may share it.
+class Visibility {
+ public:
+  Visibility(std::int64_t vertices, std::int64_t triangles);
+  ~Visibility();
+  Visibility(const Visibility&) = delete;
+  Visibility& operator=(const Visibility&) = delete;
+
+  /// The triangle at each sample of a square picture, row by row; -1 where there is none. `screen` holds x, y (down) in
+  /// samples, whose centres lie at (column + 0.5, row + 0.5), and the depth. Both sides of triangles are seen.
+  std::vector<std::int32_t> nearest(const std::vector<Vec3>& screen, const Triangles& triangles,
+                                    std::int64_t size) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
 };
 
-/// `screen` holds x, y (down) in samples and the depth, which must be positive; both sides of triangles are seen.
-Visible nearest(const std::vector<Vec3>& screen, const Triangles& triangles, std::int64_t size);
+/// A triangle seen at a point of the picture.
+struct Corners {
+  std::array<std::size_t, 3> vertex{};
+  std::array<double, 3> weight{};  // corrected for perspective
+  double nearness = 0;             // 1 / depth
 
-/// The weights of a triangle's corners at a point of the picture, corrected for perspective.
-std::array<double, 3> weights_at(const std::vector<Vec3>& screen, const std::array<std::int32_t, 3>& triangle, double x,
-                                 double y);
+  Vec3 operator()(const std::vector<Vec3>& of) const {
+    return of[vertex[0]] * weight[0] + of[vertex[1]] * weight[1] + of[vertex[2]] * weight[2];
+  }
+};
+Corners corners_at(const std::vector<Vec3>& screen, const std::array<std::int32_t, 3>& triangle, double x, double y);
 
 }  // namespace g2face::face
