@@ -181,7 +181,8 @@ struct Seen {
       total += b[k];
     }
     const bool usable = total > 0;
-    for (int k = 0; k < 3; ++k) b[k] = usable ? b[k] / total : 1.0 / 3;
+    const double scale = 1 / total;
+    for (double& weight : b) weight = usable ? weight * scale : 1.0 / 3;
     return usable ? total : 0;
   }
 

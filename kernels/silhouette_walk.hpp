@@ -81,10 +81,11 @@ struct Surface {
     return Seen::of(vertices, v, column, row).inverse_depth();
   }
 
-  /// The ends around a pixel in all directions. ids(column, row) is what a pixel shows.
+  /// The ends around a pixel in all directions. ids(column, row) is what a pixel shows. axes: which of the horizontal
+  /// (1) and vertical (2) directions may have any.
   template <class Ids>
   G2FACE_BOTH void ends(const Ids& ids, std::int64_t height, std::int64_t width, std::int64_t column, std::int64_t row,
-                        End (&end)[directions]) const {
+                        End (&end)[directions], unsigned axes = 3) const {
     for (End& e : end) e = {};
     const std::int64_t own = ids(column, row);
     if (own < 0) return;
@@ -92,7 +93,7 @@ struct Surface {
     double nearest[2] = {2, 2};  // of the horizontal and of the vertical ones
     for (int d = 0; d < directions; ++d) {
       const std::int64_t step = d % 2 == 0 ? -1 : 1, x = column + (d < 2 ? step : 0), y = row + (d < 2 ? 0 : step);
-      if (x < 0 || x >= width || y < 0 || y >= height) continue;
+      if ((axes >> (d / 2) & 1u) == 0 || x < 0 || x >= width || y < 0 || y >= height) continue;
       const std::int64_t other = ids(x, y);
       if (other == own || (other >= 0 && !(own_depth > inverse_depth(other, x, y)))) continue;
       end[d] = follow(own, column, row, d);

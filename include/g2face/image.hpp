@@ -32,10 +32,14 @@ void save_image(const std::string& path, const Tensor& image);
 struct CropBox {
   std::int64_t left = 0, top = 0, width = 0, height = 0;
 };
-/// Cuts `box` out of `image` [1,3,H,W], rounds to 8 bit as save_image does and resizes to [1,3,out_height,out_width]
-/// with Pillow's bilinear filter: a triangle that widens when shrinking, rows first, rounded to 8 bit after each of the
-/// two passes. Nothing outside the box is looked at. Bit-exact with Pillow 9.4, which prepared the reference's inputs.
+/// How values between pixels are made; both filters widen when shrinking, so that every pixel counts. Bilinear is the
+/// triangle, bicubic the cubic convolution with a = -0.5 (Keys 1981, Catmull-Rom).
+enum class ResizeFilter : std::uint8_t { bilinear, bicubic };
+/// Cuts `box` out of `image` [1,3,H,W], rounds to 8 bit as save_image does and resizes to [1,3,out_height,out_width] as
+/// Pillow does: rows first, rounded to 8 bit after each of the two passes. Nothing outside the box is looked at.
+/// Bit-exact with Pillow 9.4, which prepared the reference's inputs.
 /// Throws ShapeError for another shape or dtype, for a box that is empty or leaves the image, for an empty output.
-Tensor crop_resize(const Tensor& image, const CropBox& box, std::int64_t out_height, std::int64_t out_width);
+Tensor crop_resize(const Tensor& image, const CropBox& box, std::int64_t out_height, std::int64_t out_width,
+                   ResizeFilter filter = ResizeFilter::bilinear);
 
 }  // namespace g2face

@@ -243,16 +243,16 @@ bool takes_long(const PointwiseInstruction& i) {
 }
 
 /// Inputs whose memory result 0 may take: read element by element, and never after result 0 is written.
-std::vector<int> in_place_inputs(const PointwiseAttrs& a, const Program& p) {
+std::vector<InPlace> in_place_inputs(const PointwiseAttrs& a, const Program& p) {
   const int inputs = static_cast<int>(p.inputs.size()), first = a.results[0];
-  std::vector<int> result;
+  std::vector<InPlace> result;
   for (int i = 0; i < inputs && first >= inputs; ++i) {
     bool ok = p.inputs[static_cast<std::size_t>(i)].whole;
     for (std::size_t k = static_cast<std::size_t>(first - inputs) + 1; k < a.program.size(); ++k) {
       ok = ok && std::find(a.program[k].source.begin(), a.program[k].source.end(), i) == a.program[k].source.end();
     }
     for (const int r : a.results) ok = ok && r != i;
-    if (ok) result.push_back(i);
+    if (ok) result.push_back({i});
   }
   return result;
 }

@@ -1,4 +1,4 @@
-// Few pixels have a silhouette beside them. Those that may are marked first: the pixels around each edge that is a
+// Few pixels have a silhouette beside them. Those that may are marked first: the pixels beside each edge that is a
 // border or has a triangle of the other facing behind it. Only there surfaces are followed.
 
 #include <algorithm>
@@ -34,20 +34,32 @@ void find_facings(const Surface& surface, std::int8_t* facing, std::int64_t begi
   }
 }
 
-/// Marks the pixels whose centres are within a pixel of an edge's box.
+/// The whole numbers from `low` to `high` that are at least 0 and below `size`.
+struct Numbers {
+  std::int64_t first, last;  // the last lies outside
+  Numbers(double low, double high, std::int64_t size)
+      : first(static_cast<std::int64_t>(std::ceil(std::clamp(low, 0.0, static_cast<double>(size))))),
+        last(static_cast<std::int64_t>(std::floor(std::clamp(high, -1.0, static_cast<double>(size - 1)))) + 1) {}
+};
+
+/// Marks the pixels in whose row an edge crosses the row's centres not more than a pixel away (1), and likewise in
+/// columns (2).
 void mark(const Surface& surface, const Problem& p, std::int32_t a, std::int32_t b, std::uint8_t* marks) {
-  const auto range = [](double low, double high, std::int64_t size) {
-    const auto limit = static_cast<double>(size);
-    const double first = std::clamp(std::floor(std::fmin(low, high) - 1.5), 0.0, limit);
-    const double last = std::clamp(std::ceil(std::fmax(low, high) + 1.5), 0.0, limit);
-    return std::pair{static_cast<std::int64_t>(first), static_cast<std::int64_t>(last)};
-  };
-  const double x0 = surface.at(a, 0), x1 = surface.at(b, 0), y0 = surface.at(a, 1), y1 = surface.at(b, 1);
-  if (!(std::isfinite(x0) && std::isfinite(x1) && std::isfinite(y0) && std::isfinite(y1))) return;
-  const auto columns = range(x0, x1, p.width), rows = range(y0, y1, p.height);
-  for (std::int64_t y = rows.first; y < rows.second; ++y) {
-    for (std::int64_t x = columns.first; x < columns.second; ++x) {
-      std::atomic_ref(marks[y * p.width + x]).store(1, std::memory_order_relaxed);
+  for (int along = 0; along < 2; ++along) {
+    const int across = 1 - along;
+    const double from = surface.at(a, along), to = surface.at(b, along);
+    const double low = surface.at(a, across) - 0.5, high = surface.at(b, across) - 0.5;  // as numbers of pixels
+    if (!(std::isfinite(from) && std::isfinite(to) && std::isfinite(low) && std::isfinite(high))) return;
+    const std::int64_t length = along == 0 ? p.width : p.height, lines = along == 0 ? p.height : p.width;
+    const Numbers line(std::min(low, high), std::max(low, high), lines);
+    if (line.first >= line.last) continue;
+    const Numbers place(std::min(from, to) - 1.51, std::max(from, to) + 0.51, length);
+    const std::int64_t step = along == 0 ? 1 : p.width, line_step = along == 0 ? p.width : 1;
+    for (std::int64_t l = line.first; l < line.last; ++l) {
+      for (std::int64_t i = place.first; i < place.last; ++i) {
+        const std::atomic_ref pixel(marks[l * line_step + i * step]);
+        pixel.fetch_or(static_cast<std::uint8_t>(1 << along), std::memory_order_relaxed);
+      }
     }
   }
 }
@@ -84,7 +96,7 @@ void find_silhouettes(const Problem& p, const Surface& surface, const std::int32
         const std::int64_t at = y * p.width + x;
         if (marks[at] == 0 || ids[at] < 0) continue;
         raster::End found[raster::directions];
-        surface.ends(id, p.height, p.width, x, y, found);
+        surface.ends(id, p.height, p.width, x, y, found, marks[at]);
         for (int d = 0; d < raster::directions; ++d) {
           distances[d * p.pixels() + at] = static_cast<float>(found[d].distance);
           edges[d * p.pixels() + at] = found[d].edge;

@@ -8,14 +8,18 @@
 
 #include "g2face/graph/op.hpp"
 #include "g2face/graph/step.hpp"
+#include "g2face/ops/adam.hpp"
 #include "g2face/ops/binary.hpp"
 #include "g2face/ops/bits.hpp"
 #include "g2face/ops/broadcast.hpp"
 #include "g2face/ops/cast.hpp"
+#include "g2face/ops/cholesky_solve.hpp"
 #include "g2face/ops/concat.hpp"
 #include "g2face/ops/conv2d.hpp"
 #include "g2face/ops/conv2d_pointwise.hpp"
+#include "g2face/ops/ema.hpp"
 #include "g2face/ops/gather.hpp"
+#include "g2face/ops/landmark_normal_equations.hpp"
 #include "g2face/ops/matmul.hpp"
 #include "g2face/ops/moments.hpp"
 #include "g2face/ops/pad.hpp"
@@ -32,9 +36,10 @@
 
 namespace g2face {
 
-std::optional<Step> binary_cuda(const BinaryAttrs& a, const Signature& s);
+std::optional<Step> adam_cuda(const AdamAttrs& a, const Signature& s);
 std::optional<Step> barycentrics_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> barycentrics_grad_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> binary_cuda(const BinaryAttrs& a, const Signature& s);
 std::optional<Step> bits_to_float_cuda(const BitsAttrs& a, const Signature& s);
 std::optional<Step> broadcast_cuda(const BroadcastAttrs& a, const Signature& s);
 std::vector<LayoutChoice> broadcast_cuda_layouts(const BroadcastAttrs& a, std::span<const Type> in,
@@ -42,12 +47,13 @@ std::vector<LayoutChoice> broadcast_cuda_layouts(const BroadcastAttrs& a, std::s
 std::optional<Step> cast_cuda(const CastAttrs& a, const Signature& s);
 std::vector<LayoutChoice> cast_cuda_layouts(const CastAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                             Precision precision);
-std::optional<Step> concat_cuda(const ConcatAttrs& a, const Signature& s);
-std::vector<LayoutChoice> concat_cuda_layouts(const ConcatAttrs& a, std::span<const Type> in, std::span<const Type> out,
-                                              Precision precision);
+std::optional<Step> cholesky_solve_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> concat_conv2d_cuda(const NoAttrs& a, const Signature& s);
 std::vector<LayoutChoice> concat_conv2d_cuda_layouts(const NoAttrs& a, std::span<const Type> in,
                                                      std::span<const Type> out, Precision precision);
+std::optional<Step> concat_cuda(const ConcatAttrs& a, const Signature& s);
+std::vector<LayoutChoice> concat_cuda_layouts(const ConcatAttrs& a, std::span<const Type> in, std::span<const Type> out,
+                                              Precision precision);
 std::optional<Step> conv2d_cuda(const Conv2dAttrs& a, const Signature& s);
 std::vector<LayoutChoice> conv2d_cuda_layouts(const Conv2dAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                               Precision precision);
@@ -58,17 +64,20 @@ std::optional<Step> conv2d_pointwise_cuda(const Conv2dPointwiseAttrs& a, const S
 std::vector<LayoutChoice> conv2d_pointwise_cuda_layouts(const Conv2dPointwiseAttrs& a, std::span<const Type> in,
                                                         std::span<const Type> out, Precision precision);
 std::optional<Step> conv2d_weight_grad_cuda(const Conv2dAttrs& a, const Signature& s);
+std::optional<Step> ema_cuda(const EmaAttrs& a, const Signature& s);
 std::optional<Step> float_to_bits_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> gather_cuda(const GatherAttrs& a, const Signature& s);
 std::vector<LayoutChoice> gather_cuda_layouts(const GatherAttrs& a, std::span<const Type> in, std::span<const Type> out,
                                               Precision precision);
-std::optional<Step> gather_sum_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> gather_grad_cuda(const GatherAttrs& a, const Signature& s);
 std::vector<LayoutChoice> gather_grad_cuda_layouts(const GatherAttrs& a, std::span<const Type> in,
                                                    std::span<const Type> out, Precision precision);
-std::optional<Step> interpolate_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> gather_sum_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> interpolate_attributes_grad_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> interpolate_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> interpolate_weights_grad_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> landmark_normal_equations_cuda(const LandmarkNormalEquationsAttrs& a, const Signature& s);
+std::optional<Step> log_sum_exp_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> matmul_cuda(const MatmulAttrs& a, const Signature& s);
 std::optional<Step> max_pool2d_cuda(const Pool2dAttrs& a, const Signature& s);
 std::vector<LayoutChoice> max_pool2d_cuda_layouts(const Pool2dAttrs& a, std::span<const Type> in,

@@ -231,12 +231,12 @@ cuda::IndexSpace space_of(const TensorDesc& result, std::span<const TensorDesc> 
 }
 
 /// Inputs whose memory result 0 may take: element for element the same, and not read after result 0 is stored.
-std::vector<int> in_place_inputs(const cuda::PointwiseProgram& program, const Signature& s) {
-  std::vector<int> inputs;
+std::vector<InPlace> in_place_inputs(const cuda::PointwiseProgram& program, const Signature& s) {
+  std::vector<InPlace> inputs;
   for (int i = 0; i < static_cast<int>(s.in.size()); ++i) {
     const TensorDesc& in = s.in[static_cast<std::size_t>(i)];
     const bool same = in.type.shape.numel() == s.out[0].type.shape.numel() && in.layout == s.out[0].layout;
-    if (same && program.may_overwrite(i)) inputs.push_back(i);
+    if (same && program.may_overwrite(i)) inputs.push_back({i});
   }
   return inputs;
 }

@@ -19,9 +19,20 @@ struct Taps {
   std::vector<std::int32_t> weights;
 };
 
-std::vector<Taps> triangle_taps(std::int64_t in, std::int64_t out) {
+double triangle(double x) { return std::max(1.0 - std::fabs(x), 0.0); }
+
+double cubic(double x) {
+  constexpr double a = -0.5;
+  x = std::fabs(x);
+  if (x < 1.0) return ((a + 2.0) * x - (a + 3.0)) * x * x + 1.0;
+  return x < 2.0 ? (((x - 5.0) * x + 8.0) * x - 4.0) * a : 0.0;
+}
+
+std::vector<Taps> taps_of(std::int64_t in, std::int64_t out, ResizeFilter filter) {
+  const bool bicubic = filter == ResizeFilter::bicubic;
   const double scale = static_cast<double>(in) / static_cast<double>(out);
-  const double support = std::max(scale, 1.0);  // the half width of the triangle
+  const double wide = std::max(scale, 1.0);
+  const double support = (bicubic ? 2.0 : 1.0) * wide;  // half the width of the filter
   std::vector<Taps> taps(static_cast<std::size_t>(out));
   for (std::int64_t i = 0; i < out; ++i) {
     const double center = (static_cast<double>(i) + 0.5) * scale;
@@ -30,8 +41,8 @@ std::vector<Taps> triangle_taps(std::int64_t in, std::int64_t out) {
     std::vector<double> weights;
     double sum = 0;
     for (std::int64_t x = first; x < last; ++x) {
-      const double distance = std::fabs((static_cast<double>(x) - center + 0.5) * (1.0 / support));
-      weights.push_back(distance < 1.0 ? 1.0 - distance : 0.0);
+      const double distance = (static_cast<double>(x) - center + 0.5) * (1.0 / wide);
+      weights.push_back(bicubic ? cubic(distance) : triangle(distance));
       sum += weights.back();
     }
     Taps& t = taps[static_cast<std::size_t>(i)];
@@ -65,7 +76,8 @@ void resize_lines(const std::uint8_t* src, Steps from, std::uint8_t* dst, Steps 
 
 }  // namespace
 
-Tensor crop_resize(const Tensor& image, const CropBox& box, std::int64_t out_height, std::int64_t out_width) {
+Tensor crop_resize(const Tensor& image, const CropBox& box, std::int64_t out_height, std::int64_t out_width,
+                   ResizeFilter filter) {
   check<ShapeError>(image && image.dtype() == DType::f32 && image.shape().rank() == 4 && image.shape()[0] == 1 &&
                         image.shape()[1] == 3,
                     "crop_resize: image is ", image ? image.type().str() : "an empty tensor",
@@ -80,8 +92,8 @@ Tensor crop_resize(const Tensor& image, const CropBox& box, std::int64_t out_hei
   check<ShapeError>(out_height > 0 && out_width > 0, "crop_resize: output of ", out_width, "x", out_height,
                     " has no pixels");
   Tensor result({DType::f32, {1, 3, out_height, out_width}});
-  const std::vector<Taps> across = triangle_taps(box.width, out_width);
-  const std::vector<Taps> along = triangle_taps(box.height, out_height);
+  const std::vector<Taps> across = taps_of(box.width, out_width, filter);
+  const std::vector<Taps> along = taps_of(box.height, out_height, filter);
   std::vector<std::uint8_t> cut(static_cast<std::size_t>(box.height * box.width));
   std::vector<std::uint8_t> narrow(static_cast<std::size_t>(box.height * out_width));
   std::vector<std::uint8_t> done(static_cast<std::size_t>(out_height * out_width));

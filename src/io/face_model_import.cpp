@@ -207,8 +207,8 @@ class IctFaceKit {
 
 bool begins_with(const std::string& path, std::string_view text) {
   try {
-    const auto bytes = map_file(path).bytes;
-    return bytes.size() >= text.size() && std::equal(text.begin(), text.end(), bytes.begin());
+    const MappedFile file = map_file(path);
+    return file.bytes.size() >= text.size() && std::equal(text.begin(), text.end(), file.bytes.begin());
   } catch (const FileError& e) {
     throw CheckpointError(e.what());
   }

@@ -24,6 +24,8 @@ std::string described(const Signature& signature) {
   return text;
 }
 
+}  // namespace
+
 Step make_step(const Node& node, const Signature& signature, const PlanData& plan) {
   if (on_reference(plan)) return reference_step(*node.op, node.attrs, signature, true);
   if (const auto kernel = kernel_of(*node.op, plan.options.device); kernel != nullptr) {
@@ -34,8 +36,6 @@ Step make_step(const Node& node, const Signature& signature, const PlanData& pla
                    described(signature), " on ", plan.options.device, " and no formula");
   return reference_step(*node.op, node.attrs, signature, false);
 }
-
-}  // namespace
 
 void bind(const LaidOut& laid_out, PlanData& plan) {
   const Graph& graph = *laid_out.lowered.graph;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <set>
 
 #include "plan/plan_data.hpp"
 
@@ -9,31 +10,38 @@ namespace g2face {
 
 namespace {
 
+constexpr int arena = -1;
 struct Span {
+  int memory = arena;  // or the parameter whose own memory it is
   std::size_t begin = 0, end = 0;
 };
 struct Use {
-  std::vector<Span> reads, writes;  // of the arena
+  std::vector<Span> reads, writes;  // of the arena and of parameters that the plan updates
 };
 
 bool overlap(const std::vector<Span>& a, const std::vector<Span>& b) {
   return std::any_of(a.begin(), a.end(), [&](const Span& x) {
-    return std::any_of(b.begin(), b.end(), [&](const Span& y) { return x.begin < y.end && y.begin < x.end; });
+    return std::any_of(b.begin(), b.end(),
+                       [&](const Span& y) { return x.memory == y.memory && x.begin < y.end && y.begin < x.end; });
   });
 }
 
 std::vector<Use> uses_of(const PlanData& plan) {
+  std::set<int> updated;
+  for (const auto& [parameter, value] : plan.updates) updated.insert(parameter);
   std::vector<Use> uses;
   for (const PlanStep& step : plan.steps) {
     Use use;
     const auto add = [&](int v, std::vector<Span>& to) {
-      const PlanValue& value = plan.values[static_cast<std::size_t>(root_of(plan, v))];
-      if (value.place == Place::arena) to.push_back({value.offset, value.offset + value.bytes});
+      const int root = root_of(plan, v);
+      const PlanValue& value = plan.values[static_cast<std::size_t>(root)];
+      if (value.place == Place::arena) to.push_back({arena, value.offset, value.offset + value.bytes});
+      if (updated.contains(root)) to.push_back({root, 0, value.bytes});
     };
     for (const int v : step.in) add(v, use.reads);
     for (const int v : step.out) add(v, use.writes);
     const std::size_t at = step.workspace_offset;
-    if (step.step.workspace > 0) use.writes.push_back({at, at + step.step.workspace});
+    if (step.step.workspace > 0) use.writes.push_back({arena, at, at + step.step.workspace});
     uses.push_back(std::move(use));
   }
   return uses;

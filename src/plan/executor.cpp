@@ -8,6 +8,7 @@
 
 #include "backend.hpp"
 #include "plan/block.hpp"
+#include "plan/device_parameter_data.hpp"
 #include "plan/plan_data.hpp"
 
 namespace g2face {
@@ -26,23 +27,38 @@ struct Executor::State {
   Plan plan;
   Backend& backend;
   const Parameters* parameters = nullptr;
+  std::shared_ptr<DeviceParameterData>
+      shared;            // instead: parameters where they lie, and the stream of all who use them
   bool doubles = false;  // the reference device
   Stream stream;
 
   Block arena;
   std::map<int, Block> blocks;                 // by value: inputs, known values, converted parameters
-  std::map<int, Tensor> tensors;               // parameters and constants that are read where they are
+  std::map<int, Tensor> tensors;               // parameters and constants that are read where they are, on the host
+  std::vector<bool> read_by_steps;             // values, by root, that some step reads as they are, not packed
   std::map<std::pair<int, int>, Block> packs;  // by step and packing
   std::map<int, bool> is_set;                  // inputs
   std::vector<Call> calls;
   std::shared_ptr<void> recording;  // of all calls, where the device records
 
-  explicit State(Plan p)
-      : plan(std::move(p)), backend(backend_of(plan.data().options.device)), stream(backend.open_stream()) {
+  explicit State(Plan p, std::shared_ptr<DeviceParameterData> s = nullptr)
+      : plan(std::move(p)),
+        backend(backend_of(plan.data().options.device)),
+        shared(std::move(s)),
+        stream(shared ? shared->stream : backend.open_stream()) {
     stream.device = plan.data().options.device;
     doubles = stream.device.kind == Device::Kind::reference;
   }
-  ~State() { backend.close_stream(stream); }
+  ~State() {
+    if (!shared) {
+      backend.close_stream(stream);
+      return;
+    }
+    try {
+      backend.finish(stream);  // before memory goes that it may still use
+    } catch (const Error&) {   // whoever uses the stream next is told
+    }
+  }
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   const PlanData& data() const { return plan.data(); }
@@ -58,6 +74,7 @@ struct Executor::State {
     if (value(r).place == Place::arena) return arena.data() + value(r).offset;
     if (const auto it = blocks.find(r); it != blocks.end()) return it->second.data();
     if (const auto it = tensors.find(r); it != tensors.end()) return const_cast<void*>(it->second.data());
+    if (shared && value(r).place == Place::parameter) return shared->tensors.at(value(r).name).memory.data();
     return nullptr;
   }
 
@@ -79,7 +96,8 @@ struct Executor::State {
 
   void bind_leaf(int v, const Tensor& tensor) {
     const PlanValue& leaf = value(v);
-    if (backend.on_host() && memory_dtype(leaf) == tensor.dtype()) {
+    const bool stays_on_host = backend.on_host() || !read_by_steps[static_cast<std::size_t>(v)];
+    if (stays_on_host && memory_dtype(leaf) == tensor.dtype()) {
       tensors[v] = tensor;
       return;
     }
@@ -95,23 +113,28 @@ struct Executor::State {
     }
   }
 
-  /// Packs what lies in device memory; packing itself is work of the host.
-  Block packed(const Packing& packing, const void* from, const PlanValue& v) {
+  /// Packs a value; packing itself is work of the host.
+  Block packed(const Packing& packing, int v) {
     Block block(backend, packing.bytes);
     if (backend.on_host()) {
-      packing.pack(from, block.data());
+      packing.pack(address(v), block.data());
       return block;
     }
-    std::vector<std::byte> source(v.bytes), result(packing.bytes);
-    backend.copy_out(source.data(), from, source.size(), stream);
-    packing.pack(source.data(), result.data());
+    std::vector<std::byte> source, result(packing.bytes);
+    if (!tensors.contains(root(v))) {
+      source.resize(value(v).bytes);
+      backend.copy_out(source.data(), address(v), source.size(), stream);
+    }
+    packing.pack(source.empty() ? address(v) : source.data(), result.data());
     backend.copy_in(block.data(), result.data(), result.size(), stream);
     return block;
   }
 
+  void find_reads();
   void bind_leaves();
   void load();
   void bind_calls();
+  void prepare();
   void run_step(std::size_t s) {
     const Call& call = calls[s];
     data().steps[s].step.run({call.in, call.out, call.workspace}, stream);
@@ -139,6 +162,21 @@ bool Executor::State::all_finite(const PlanValue& v, const void* from) {
   return dtype == DType::f64 ? finite(values.as<double>()) : finite(values.as<float>());
 }
 
+void Executor::State::find_reads() {
+  read_by_steps.assign(data().values.size(), false);
+  const auto read = [this](int v) { read_by_steps[static_cast<std::size_t>(root(v))] = true; };
+  for (const std::vector<PlanStep>* steps : {&data().load_steps, &data().steps}) {
+    for (const PlanStep& step : *steps) {
+      for (std::size_t i = 0; i < step.in.size(); ++i) {
+        const auto& packings = step.step.packings;
+        const auto takes = [i](const Packing& p) { return static_cast<std::size_t>(p.input) == i; };
+        if (std::none_of(packings.begin(), packings.end(), takes)) read(step.in[i]);
+      }
+    }
+  }
+  for (const auto& [key, v] : data().outputs) read(v);
+}
+
 void Executor::State::bind_leaves() {
   std::map<std::string, std::string> problems;  // by name
   for (std::size_t i = 0; i < data().values.size(); ++i) {
@@ -148,7 +186,14 @@ void Executor::State::bind_leaves() {
     if (leaf.place == Place::constant) bind_leaf(v, leaf.tensor);
     if (leaf.place == Place::input && !blocks.contains(v)) blocks[v] = Block(backend, leaf.bytes);
     if (leaf.place != Place::parameter) continue;
-    if (parameters == nullptr || !parameters->contains(leaf.name)) {
+    if (shared) {
+      const auto it = shared->tensors.find(leaf.name);
+      if (it == shared->tensors.end()) {
+        problems[leaf.name] = "is missing";
+      } else if (it->second.type != leaf.desc.type) {
+        problems[leaf.name] = str("is ", it->second.type.str(), ", expected ", leaf.desc.type.str());
+      }
+    } else if (parameters == nullptr || !parameters->contains(leaf.name)) {
       problems[leaf.name] = "is missing";
     } else if (const Tensor& t = parameters->at(leaf.name); t.shape() != leaf.desc.type.shape) {
       problems[leaf.name] = str("is ", t.shape(), ", expected ", leaf.desc.type.shape);
@@ -198,7 +243,7 @@ void Executor::State::load() {
     for (auto it = begin; it != end; ++it) {
       const auto [s, p] = it->second;
       const Packing& packing = data().steps[static_cast<std::size_t>(s)].step.packings[static_cast<std::size_t>(p)];
-      packs[{s, p}] = packed(packing, address(r), value(r));
+      packs[{s, p}] = packed(packing, r);
     }
     for (auto it = begin; it != end; ++it) forget(r);
   };
@@ -213,8 +258,7 @@ void Executor::State::load() {
     std::vector<void*> out;
     for (const int v : s.in) in.push_back(address(v));
     for (const Packing& p : s.step.packings) {
-      const int packed_value = s.in[static_cast<std::size_t>(p.input)];
-      own_packs.push_back(packed(p, in[static_cast<std::size_t>(p.input)], value(packed_value)));
+      own_packs.push_back(packed(p, s.in[static_cast<std::size_t>(p.input)]));
       in[static_cast<std::size_t>(p.input)] = own_packs.back().data();
     }
     for (const int v : s.out) {
@@ -254,12 +298,27 @@ void Executor::State::bind_calls() {
   }
 }
 
+void Executor::State::prepare() {
+  find_reads();
+  bind_leaves();
+  load();
+  arena = Block(backend, data().arena_bytes);
+  bind_calls();
+}
+
 Executor::Executor(Plan plan, const Parameters* parameters) : state_(std::make_unique<State>(std::move(plan))) {
+  check<PlanError>(state_->data().updates.empty(), "a plan that updates parameters runs on DeviceParameters");
   state_->parameters = parameters;
-  state_->bind_leaves();
-  state_->load();
-  state_->arena = Block(state_->backend, state_->data().arena_bytes);
-  state_->bind_calls();
+  state_->prepare();
+}
+
+Executor::Executor(Plan plan, const DeviceParameters& parameters)
+    : state_(std::make_unique<State>(std::move(plan), parameters.data())) {
+  const PlanOptions& options = state_->data().options;
+  check<PlanError>(!options.fold, "a plan that folds parameters does not see them change on the device");
+  check<PlanError>(options.device == parameters.data()->device, "the plan is for ", options.device,
+                   ", but the parameters are on ", parameters.data()->device);
+  state_->prepare();
 }
 
 Executor::~Executor() = default;

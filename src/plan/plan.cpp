@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iomanip>
+#include <map>
 #include <sstream>
 
 #include "backend.hpp"
@@ -11,7 +12,40 @@
 
 namespace g2face {
 
+namespace {
+
+/// For each update the parameter and its new value, in this order.
+std::vector<Value> values_of(const Graph& graph, std::span<const Update> updates) {
+  std::map<std::string_view, int> parameters;
+  for (int n = 0; n < graph.size() && !updates.empty(); ++n) {
+    if (graph.node(n).op == &parameter_op) parameters[graph.node(n).name] = n;
+  }
+  std::vector<Value> values;
+  for (const Update& u : updates) {
+    const auto it = parameters.find(u.name);
+    check<PlanError>(it != parameters.end(), "plan: there is no parameter '", u.name, "' to update, or two updates");
+    const Value parameter{u.value.graph, it->second, 0};
+    check<PlanError>(u.value.graph == &graph, "plan: the update of parameter '", u.name, "' belongs to another graph");
+    check<PlanError>(u.value.type() == parameter.type(), "plan: parameter '", u.name, "' is ", parameter.type().str(),
+                     " and its update ", u.value.type().str());
+    values.insert(values.end(), {parameter, u.value});
+    parameters.erase(it);
+  }
+  return values;
+}
+
+}  // namespace
+
 Plan plan(const Graph& graph, std::span<const Value> outputs, const PlanOptions& options) {
+  return plan(graph, outputs, {}, options);
+}
+
+Plan plan(const Graph& graph, std::span<const Value> asked, std::span<const Update> updates,
+          const PlanOptions& options) {
+  check<PlanError>(updates.empty() || !options.fold, "plan: parameters that are updated cannot be folded");
+  std::vector<Value> outputs(asked.begin(), asked.end());
+  const std::vector<Value> updated = values_of(graph, updates);
+  outputs.insert(outputs.end(), updated.begin(), updated.end());
   check<PlanError>(!outputs.empty(), "plan: no outputs were asked for");
   for (const Value& v : outputs) check<PlanError>(v.graph == &graph, "plan: an output belongs to another graph");
   backend_of(options.device).enter();  // throws for a device that is not here
@@ -28,9 +62,16 @@ Plan plan(const Graph& graph, std::span<const Value> outputs, const PlanOptions&
   bind(assign_layouts(lowered, data->options), *data);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const auto temporary = data->outputs.extract({-1 - static_cast<int>(i), 0});
-    data->outputs[{outputs[i].node, outputs[i].output}] = temporary.mapped();
+    if (i < asked.size()) {
+      data->outputs[{outputs[i].node, outputs[i].output}] = temporary.mapped();
+    } else if ((i - asked.size()) % 2 == 0) {
+      data->updates.emplace_back(temporary.mapped(), -1);
+    } else {
+      data->updates.back().second = temporary.mapped();
+    }
   }
   delay(*data);
+  write_updates(*data);
   place(*data);
   return Plan(std::move(data));
 }

@@ -1,6 +1,6 @@
 #pragma once
 // What a plan consists of, and the passes that make it. Passes run in this order: lower (prune, share, expand), fuse,
-// fuse_conv2d, assign_layouts, bind, delay, place. Each is a function of its own file.
+// fuse_conv2d, assign_layouts, bind, delay, write_updates, place. Each is a function of its own file.
 
 #include <cstdint>
 #include <map>
@@ -51,6 +51,7 @@ struct PlanData {
   std::vector<PlanStep> steps;                 // run every time
   std::map<int, int> inputs;                   // node of the planned graph -> value
   std::map<std::pair<int, int>, int> outputs;  // (node, output) of the planned graph -> value
+  std::vector<std::pair<int, int>> updates;    // parameter, the value that it takes
   std::size_t arena_bytes = 0;
 };
 
@@ -90,6 +91,8 @@ LaidOut assign_layouts(const Lowered& lowered, const PlanOptions& options);
 void bind(const LaidOut& laid_out, PlanData& plan);
 /// Moves steps that make more than they use up to where their result is needed.
 void delay(PlanData& plan);
+/// Makes the values that parameters take lie where the parameters do, by copies at the end where nothing else can.
+void write_updates(PlanData& plan);
 /// Finds lifetimes and gives every value of the arena its offset.
 void place(PlanData& plan);
 /// For each step the earlier ones that it has to wait for, because one of the two writes what the other reads or
@@ -98,6 +101,8 @@ std::vector<std::vector<int>> dependencies(const PlanData& plan);
 /// The value whose memory this one has.
 int root_of(const PlanData& plan, int value);
 
+/// The step of a node: of the device's kernel, or of the reference loops. Throws PlanError if there is neither.
+Step make_step(const Node& node, const Signature& signature, const PlanData& plan);
 /// A step that runs an op's reference loops: on doubles, or on converted copies in its workspace.
 Step reference_step(const OpDef& op, const Attrs& attrs, const Signature& signature, bool memory_is_double);
 

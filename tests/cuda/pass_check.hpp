@@ -67,7 +67,7 @@ inline PassResult run_pass(const Pass& p, int in_place = -1) {
   for (std::size_t i = 0; i < in.size(); ++i) in_data.push_back(device[i].data());
   for (std::size_t o = 0; o < out.size(); ++o) out_data.push_back(device[in.size() + o].data());
   if (in_place >= 0) {
-    REQUIRE(std::find(step->in_place.begin(), step->in_place.end(), in_place) != step->in_place.end());
+    REQUIRE(std::find(step->in_place.begin(), step->in_place.end(), InPlace{in_place}) != step->in_place.end());
     out_data[0] = device[static_cast<std::size_t>(in_place)].data();
   }
   Stream stream{Device::cuda()};

@@ -87,6 +87,16 @@ std::vector<std::int64_t> CaseBuilder::integers(const char* key, std::size_t cou
   return v;
 }
 
+std::vector<double> CaseBuilder::numbers(const char* key) const {
+  const nlohmann::json& j = attribute(key);
+  std::vector<double> v;
+  if (j.is_array())
+    for (const nlohmann::json& e : j)
+      if (e.is_number()) v.push_back(e.get<double>());
+  check<FormatError>(!v.empty() && v.size() == j.size(), "attribute '", key, "' is ", j.dump(), ", expected numbers");
+  return v;
+}
+
 void CaseBuilder::require(const char* key, double value) const {
   if (!case_.attr().contains(key)) return;
   check<FormatError>(std::abs(number(key) - value) <= 1e-12 * std::abs(value), "attribute '", key, "' is ", number(key),

@@ -50,6 +50,7 @@ class CaseBuilder {
   bool flag(const char* key, bool otherwise) const;
   std::string text(const char* key) const;  // empty for null
   std::vector<std::int64_t> integers(const char* key, std::size_t count) const;
+  std::vector<double> numbers(const char* key) const;
   /// Throws FormatError unless the attribute is absent or has this value, the only one that exists in the library.
   void require(const char* key, double value) const;
 

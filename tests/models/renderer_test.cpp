@@ -26,8 +26,8 @@ struct Plate {
   }
   std::vector<Tensor> run(const std::vector<Value>& outputs, const Device& device) const {
     Executor executor(plan(graph, outputs, {.device = device, .precision = Precision::strict}));
-    executor.set(points, points_at);
-    executor.set(colours, colours_at);
+    executor.set(points, points_at.to(points.dtype()));
+    executor.set(colours, colours_at.to(colours.dtype()));
     executor.run();
     std::vector<Tensor> results;
     for (const Value& v : outputs) results.push_back(executor.get(v).to(DType::f64));

@@ -68,7 +68,7 @@ TEST_CASE(
   const OpCheck c(vertex_normals_op);
   c.gives({x}, normals(mesh), Tensor::from({1, 5, 3}, {0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0}));
   Bench b;
-  const Value v = b.feed(x);
+  const Value v = b.feed(x.to(DType::f64));
   const Tensor g = b.run(gradients(sum(square(vertex_normals(v, mesh)) * b.random({1, 5, 3})), {v})[0]);
   for (const double d : g.as<double>()) CHECK(std::isfinite(d));
 }
@@ -82,7 +82,8 @@ TEST_CASE("vertex_normals: moving a mesh changes nothing, turning it turns them,
   CHECK(relative_error(b.run(vertex_normals(x * 4, mesh)), y) < 1e-12);
   const Value turn = b.feed(Tensor::from({1, 3, 3}, {0, 1, 0, 0, 0, 1, 1, 0, 0}).to(DType::f64));  // about (1,1,1)
   CHECK(relative_error(b.run(vertex_normals(matmul(x, turn), mesh)), b.run(matmul(b.feed(y), turn))) < 1e-12);
-  for (const double s : b.run(sum(square(b.feed(y)), {.axes = {2}})).as<double>()) CHECK(s == doctest::Approx(1));
+  const Tensor lengths = b.run(sum(square(b.feed(y)), {.axes = {2}}));
+  for (const double s : lengths.as<double>()) CHECK(s == doctest::Approx(1));
 }
 
 TEST_CASE("vertex_normals: settings tell apart what differs") {

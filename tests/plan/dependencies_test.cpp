@@ -7,8 +7,10 @@
 #include "g2face/ops.hpp"
 #include "g2face/plan/plan.hpp"
 #include "plan/plan_data.hpp"
+#include "step_order.hpp"
 
 using namespace g2face;
+using test::closure;
 
 namespace {
 
@@ -39,21 +41,6 @@ bool meet(const std::vector<Span>& a, const std::vector<Span>& b) {
   return std::any_of(a.begin(), a.end(), [&](const Span& x) {
     return std::any_of(b.begin(), b.end(), [&](const Span& y) { return x.meets(y); });
   });
-}
-
-/// ordered[i][j]: step j ends before step i begins.
-std::vector<std::vector<bool>> closure(const std::vector<std::vector<int>>& after) {
-  std::vector<std::vector<bool>> ordered(after.size(), std::vector<bool>(after.size(), false));
-  for (std::size_t i = 0; i < after.size(); ++i) {
-    for (const int before : after[i]) {
-      const auto j = static_cast<std::size_t>(before);
-      REQUIRE(j < i);
-      ordered[i][j] = true;
-      for (std::size_t k = 0; k < j; ++k)
-        if (ordered[j][k]) ordered[i][k] = true;
-    }
-  }
-  return ordered;
 }
 
 /// Several chains of convolutions that begin alike and end in one sum.

@@ -63,6 +63,12 @@ struct NoAttrs {
   std::string str() const { return {}; }
 };
 
+/// A new value for the parameter of that name, which it takes after a run: running statistics, steps of an optimizer.
+struct Update {
+  std::string name;
+  Value value;
+};
+
 struct Node {
   const OpDef* op = nullptr;
   Attrs attrs;

@@ -35,13 +35,19 @@ struct Packing {
   std::function<void(const void* from, void* to)> pack;  // from: in the layout of the signature
 };
 
+/// An output that may have the memory of an input of its size: the kernel reads each element before it writes it.
+struct InPlace {
+  int input = 0, output = 0;
+  bool operator==(const InPlace&) const = default;
+};
+
 /// A kernel with every decision made. Created while planning; run() allocates and looks up nothing.
 struct Step {
   std::string kernel;  // what the printed plan shows: "conv2d winograd:f4x4"
   std::function<void(const Buffers&, Stream&)> run;
   std::size_t workspace = 0;  // bytes, 64-byte aligned
   std::vector<Packing> packings;
-  std::vector<int> in_place;  // inputs of the size of output 0 whose memory output 0 may reuse
+  std::vector<InPlace> in_place;  // the first that can be had counts; an input stands with one output only
 };
 
 }  // namespace g2face

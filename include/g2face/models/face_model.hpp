@@ -33,13 +33,13 @@
 namespace g2face {
 
 struct FaceModelFacts {
-  std::string name;  // "bfm-front", "ict-facekit-light"; "" if the file does not say
-  std::string source, licence;
+  std::string name = {};  // "bfm-front", "ict-facekit-light"; "" if the file does not say
+  std::string source = {}, licence = {};
   NormalWeight normals = NormalWeight::equal;
   /// How to get back to the coordinates of the source: position / scale + origin.
   double scale = 1;  // decimetres for one unit of the source
   std::array<double, 3> origin = {0, 0, 0};
-  std::vector<std::string> expression_names;  // of blendshapes; empty if they have none
+  std::vector<std::string> expression_names = {};  // of blendshapes; empty if they have none
 
   /// From and to __metadata__["g2face"]["face_model"]; other fields there stay as they are. Throws CheckpointError
   /// naming a field of a wrong type.

@@ -45,12 +45,6 @@ struct Declared {
   Value value;
   bool trainable = true;
 };
-/// A new value for a parameter, to be written back after a run (running statistics).
-struct Update {
-  std::string name;
-  Value value;
-};
-
 class Scope {
  public:
   /// The root of a network: "generator" makes names "generator/convs.3.conv.weight". An empty name makes

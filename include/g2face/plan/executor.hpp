@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "g2face/parameters.hpp"
+#include "g2face/plan/device_parameters.hpp"
 #include "g2face/plan/plan.hpp"
 
 namespace g2face {
@@ -24,6 +25,9 @@ class Executor {
   /// Throws CheckpointError that lists every parameter that is missing or has another shape, and DeviceError when
   /// there is not enough memory.
   explicit Executor(Plan plan, const Parameters* parameters = nullptr);
+  /// Reads and updates parameters where they lie on the device; the plan must not fold. Throws CheckpointError as
+  /// above, and PlanError when plan and parameters are for different devices.
+  Executor(Plan plan, const DeviceParameters& parameters);
   ~Executor();
   Executor(Executor&&) noexcept;
   Executor& operator=(Executor&&) noexcept;

@@ -129,7 +129,7 @@ inline CpuResult run_cpu(const CpuCall& call) {
   }
   if (call.in_place) {
     REQUIRE(!step->in_place.empty());
-    to[0] = const_cast<void*>(from[static_cast<std::size_t>(step->in_place[0])]);
+    to[0] = const_cast<void*>(from[static_cast<std::size_t>(step->in_place[0].input)]);
   }
   void* workspace = allocate(step->workspace);
   Stream stream;

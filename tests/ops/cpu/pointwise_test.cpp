@@ -182,8 +182,8 @@ TEST_CASE("pointwise on cpu: memory is reused only for inputs that are read befo
     const auto known = std::make_unique<bool[]>(in.size());
     return pointwise_op.cpu(a, {in, out, {known.get(), in.size()}})->in_place;
   };
-  CHECK(in_place(program(shape, {bin(Binary::add, 0, 1)}, {2}), 2) == std::vector<int>{0, 1});
+  CHECK(in_place(program(shape, {bin(Binary::add, 0, 1)}, {2}), 2) == std::vector<InPlace>{{0}, {1}});
   // Result 0 is written first, then input 1 is read.
-  CHECK(in_place(program(shape, {un(Unary::exp, 0), bin(Binary::add, 2, 1)}, {2, 3}), 2) == std::vector<int>{0});
+  CHECK(in_place(program(shape, {un(Unary::exp, 0), bin(Binary::add, 2, 1)}, {2, 3}), 2) == std::vector<InPlace>{{0}});
   CHECK(in_place(program(shape, {un(Unary::exp, 0)}, {1, 0}), 1).empty());
 }

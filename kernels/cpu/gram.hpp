@@ -1,0 +1,54 @@
+#pragma once
+// Tiles of x^T x in registers: what normal equations are made of, and most of what a Cholesky factorisation does.
+
+#include <cstdint>
+
+#include "kernels/cpu/simd.hpp"
+
+namespace g2face::cpu {
+
+/// A tile: 4 rows times 3 vectors of 8 fill the 16 registers of AVX2.
+constexpr std::int64_t gram_rows = 4, gram_columns = 24;
+
+/// Rows of this many floats hold n columns in whole tiles.
+constexpr std::int64_t gram_stride(std::int64_t n) { return (n + gram_columns - 1) / gram_columns * gram_columns; }
+
+struct GramTile {
+  using Vector = float __attribute__((vector_size(32)));
+  using Unaligned = float __attribute__((vector_size(32), aligned(4), may_alias));
+  static constexpr int vectors = 3;
+
+  Vector sum[gram_rows][vectors];
+
+  G2FACE_INLINE void clear() {
+    for (auto& row : sum) {
+      for (Vector& v : row) v = Vector{};
+    }
+  }
+  G2FACE_INLINE void load(const float* from, std::int64_t stride) {
+    for (std::int64_t r = 0; r < gram_rows; ++r) {
+      for (int v = 0; v < vectors; ++v) {
+        sum[r][v] = *reinterpret_cast<const Unaligned*>(from + r * stride + v * 8);
+      }
+    }
+  }
+  G2FACE_INLINE void store(float* to, std::int64_t stride) const {
+    for (std::int64_t r = 0; r < gram_rows; ++r) {
+      for (int v = 0; v < vectors; ++v) *reinterpret_cast<Unaligned*>(to + r * stride + v * 8) = sum[r][v];
+    }
+  }
+  /// Adds or subtracts, for `count` rows of x, its columns from i on times its columns from j on.
+  template <bool subtract>
+  G2FACE_INLINE void multiply(const float* x, std::int64_t stride, std::int64_t count, std::int64_t i, std::int64_t j) {
+    for (std::int64_t k = 0; k < count; ++k, x += stride) {
+      Vector right[vectors];
+      for (int v = 0; v < vectors; ++v) right[v] = *reinterpret_cast<const Unaligned*>(x + j + v * 8);
+      for (std::int64_t r = 0; r < gram_rows; ++r) {
+        const float left = subtract ? -x[i + r] : x[i + r];
+        for (int v = 0; v < vectors; ++v) sum[r][v] += left * right[v];
+      }
+    }
+  }
+};
+
+}  // namespace g2face::cpu
