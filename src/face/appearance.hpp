@@ -50,6 +50,8 @@ double hairline(const Person& person, double round);
 Surface hair(const Person& person, const Vec3& at);
 /// Whether hair covers the point of its shell.
 bool hair_covers(const Person& person, const Vec3& at);
+/// Whether the far side of hair that falls is seen through an opening of its shell.
+bool hair_behind(const Person& person, const Vec3& at);
 /// Whether it certainly does not, anywhere within some mm.
 bool hair_is_far(const Person& person, const Vec3& at);
 /// How far hair stands off the head, mm.

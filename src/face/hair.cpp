@@ -86,6 +86,8 @@ bool hair_covers(const Person& p, const Vec3& at) {
   return !falls(p.hair) || at.y > ends(p) + 9 * strands;
 }
 
+bool hair_behind(const Person& p, const Vec3& at) { return falls(p.hair) && at.y < 10 && at.y > ends(p) + 4; }
+
 bool hair_is_far(const Person& p, const Vec3& at) {
   return at.y < hairline(p, round_head(at)) - 8 || (falls(p.hair) && at.y < ends(p) - 16);
 }

@@ -336,11 +336,14 @@ Vec3 whole(const Vec3& p, const Measures& m) {
   q.y -= 2.2 * m[lower_face_height] * smoothstep(-25, -114, p.y);
   q.y += 3.0 * m[forehead_height] * smoothstep(20, 85, p.y) + 2.0 * m[crown_height] * smoothstep(70, 115, p.y);
   const double u = p.x / 76, v = p.y / 100, w = p.z / 98;
-  q.z += 1.6 * m[smooth_1] * exact_sin(2.2 * v + 0.6);
-  q.x += u * (1.7 * m[smooth_1 + 1] * exact_sin(2.6 * v + 1.1) + 1.4 * m[smooth_1 + 2] * exact_cos(3.6 * v + 0.4 * w));
-  q.z += 1.3 * m[smooth_1 + 3] * exact_cos(3.1 * u * u + 1.2 * v);
-  q.y += 1.3 * m[smooth_1 + 4] * exact_sin(2.4 * v - 1.5 * w);
-  q.x += 1.3 * m[smooth_1 + 5] * exact_cos(2.5 * v - 0.6);  // the one that is not symmetric
+  // Waves over the whole head; most callers have none of them.
+  const auto wave = [&](std::size_t k) { return m[smooth_1 + k]; };
+  if (wave(0) != 0) q.z += 1.6 * wave(0) * exact_sin(2.2 * v + 0.6);
+  if (wave(1) != 0) q.x += 1.7 * u * wave(1) * exact_sin(2.6 * v + 1.1);
+  if (wave(2) != 0) q.x += 1.4 * u * wave(2) * exact_cos(3.6 * v + 0.4 * w);
+  if (wave(3) != 0) q.z += 1.3 * wave(3) * exact_cos(3.1 * u * u + 1.2 * v);
+  if (wave(4) != 0) q.y += 1.3 * wave(4) * exact_sin(2.4 * v - 1.5 * w);
+  if (wave(5) != 0) q.x += 1.3 * wave(5) * exact_cos(2.5 * v - 0.6);  // the one that is not symmetric
   return q;
 }
 

@@ -130,7 +130,8 @@ bool shows_hair(const Picture& p, std::size_t sample) {
   if (p.hair.screen.empty() || p.hair.seen[sample] < 0) return false;
   const Corners at = p.hair.at(p.hair_triangles, sample, p.samples);
   if (p.head.seen[sample] >= 0 && p.head.at(p.triangles, sample, p.samples).nearness >= at.nearness) return false;
-  return hair_covers(p.person, at(p.hair.resting));
+  const Vec3 resting = at(p.hair.resting);
+  return hair_covers(p.person, resting) || (p.head.seen[sample] < 0 && hair_behind(p.person, resting));
 }
 
 namespace {

@@ -53,7 +53,8 @@ struct Camera {
   }
 };
 
-/// The square that the published recipe of FFHQ cuts, in the picture it is found in.
+/// The square that the published recipe of FFHQ cuts, in the picture it is found in: what ffhq_transform() computes, by
+/// arithmetic that is the same everywhere.
 struct Crop {
   double x = 0, y = 0, half = 0;
   double across_x = 1, across_y = 0;  // along its upper side
@@ -186,6 +187,8 @@ Synthesizer::Synthesizer(Synthesizer&&) noexcept = default;
 Synthesizer& Synthesizer::operator=(Synthesizer&&) noexcept = default;
 
 SyntheticFace Synthesizer::draw(const SyntheticRequest& r) const {
+  check(r.size >= 32 && r.size <= 1024, "synthetic face: size ", r.size, ", expected 32..1024");
+  check(r.seed < (std::uint64_t{1} << 53), "synthetic face: seed ", r.seed, ", expected less than 2^53");
   const State& s = *state_;
   const Person person = draw_person(r.seed, r.person, s.identities);
   const Shot shot = draw_shot(r.seed, r.picture, s.expression_names);
