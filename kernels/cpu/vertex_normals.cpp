@@ -31,7 +31,7 @@ Vector unit(const Vector& a, float eps_squared) {
   return {a.x * scale, a.y * scale, a.z * scale};
 }
 
-struct Mesh {
+struct MeshSize {
   std::int64_t samples = 0, vertices = 0, triangles = 0, neighbours = 0;
   bool unit_triangles = true;
   float eps_squared = 0;
@@ -43,7 +43,7 @@ Vector vertex(const float* x, std::int32_t i, std::int64_t vertices) {
   return {p[0], p[1], p[2]};
 }
 
-void triangle_normals(const Mesh& m, const float* x, const std::int32_t* corners, float* out, std::int64_t begin,
+void triangle_normals(const MeshSize& m, const float* x, const std::int32_t* corners, float* out, std::int64_t begin,
                       std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) {
     const float* sample = x + i / m.triangles * m.vertices * 3;
@@ -57,7 +57,7 @@ void triangle_normals(const Mesh& m, const float* x, const std::int32_t* corners
   }
 }
 
-void add_up(const Mesh& m, const float* normals, const std::int32_t* table, float* y, std::int64_t begin,
+void add_up(const MeshSize& m, const float* normals, const std::int32_t* table, float* y, std::int64_t begin,
             std::int64_t end) {
   for (std::int64_t i = begin; i < end; ++i) {
     const float* sample = normals + i / m.vertices * m.triangles * stride;
@@ -78,12 +78,12 @@ void add_up(const Mesh& m, const float* normals, const std::int32_t* table, floa
 MaybeStep vertex_normals_cpu(const VertexNormalsAttrs& a, const Signature& s) {
   const Shape& x = s.in[0].type.shape;
   if (s.in[0].type.dtype != DType::f32) return std::nullopt;
-  const Mesh mesh{x[0],
-                  x[1],
-                  s.in[4].type.shape[0],
-                  s.in[3].type.shape[1],
-                  a.weight == NormalWeight::equal,
-                  static_cast<float>(a.eps * a.eps)};
+  const MeshSize mesh{x[0],
+                      x[1],
+                      s.in[4].type.shape[0],
+                      s.in[3].type.shape[1],
+                      a.weight == NormalWeight::equal,
+                      static_cast<float>(a.eps * a.eps)};
   Step step;
   step.kernel = "vertex_normals two passes";
   step.workspace = static_cast<std::size_t>(mesh.samples * mesh.triangles * stride) * sizeof(float);

@@ -12,7 +12,7 @@
 namespace g2face {
 namespace {
 
-struct Mesh {
+struct MeshSize {
   std::int64_t samples, vertices, triangles, neighbours;
   bool unit_triangles;
   float eps_squared;
@@ -22,19 +22,19 @@ struct Vector {
   float x, y, z;
 };
 
-__device__ Vector vertex(const float* x, std::int32_t i, const Mesh& m) {
+__device__ Vector vertex(const float* x, std::int32_t i, const MeshSize& m) {
   if (i < 0 || i >= m.vertices) return {0.f, 0.f, 0.f};
   const float* p = x + std::int64_t{3} * i;
   return {p[0], p[1], p[2]};
 }
 
-__device__ Vector unit(Vector a, const Mesh& m) {
+__device__ Vector unit(Vector a, const MeshSize& m) {
   const float squared = a.x * a.x + a.y * a.y + a.z * a.z;
   const float scale = squared >= m.eps_squared ? 1.f / sqrtf(squared) : 0.f;
   return {a.x * scale, a.y * scale, a.z * scale};
 }
 
-__device__ Vector triangle_normal(const float* x, const std::int32_t* corners, std::int32_t f, const Mesh& m) {
+__device__ Vector triangle_normal(const float* x, const std::int32_t* corners, std::int32_t f, const MeshSize& m) {
   const Vector p = vertex(x, corners[f], m), q = vertex(x, corners[m.triangles + f], m),
                r = vertex(x, corners[2 * m.triangles + f], m);
   const Vector a{p.x - q.x, p.y - q.y, p.z - q.z}, b{q.x - r.x, q.y - r.y, q.z - r.z};
@@ -43,7 +43,7 @@ __device__ Vector triangle_normal(const float* x, const std::int32_t* corners, s
 }
 
 __global__ void vertex_normals_kernel(const float* x, const std::int32_t* corners, const std::int32_t* table, float* y,
-                                      Mesh m) {
+                                      MeshSize m) {
   const std::int64_t n = m.samples * m.vertices;
   for (std::int64_t i = cuda::thread_index(); i < n; i += cuda::thread_count()) {
     const float* sample = x + i / m.vertices * m.vertices * 3;
@@ -67,12 +67,12 @@ __global__ void vertex_normals_kernel(const float* x, const std::int32_t* corner
 std::optional<Step> vertex_normals_cuda(const VertexNormalsAttrs& a, const Signature& s) {
   const Shape& x = s.in[0].type.shape;
   if (s.in[0].type.dtype != DType::f32) return std::nullopt;
-  const Mesh mesh{x[0],
-                  x[1],
-                  s.in[4].type.shape[0],
-                  s.in[3].type.shape[1],
-                  a.weight == NormalWeight::equal,
-                  static_cast<float>(a.eps * a.eps)};
+  const MeshSize mesh{x[0],
+                      x[1],
+                      s.in[4].type.shape[0],
+                      s.in[3].type.shape[1],
+                      a.weight == NormalWeight::equal,
+                      static_cast<float>(a.eps * a.eps)};
   Step step;
   step.kernel = "vertex_normals cuda";
   step.run = [mesh](const Buffers& b, Stream& stream) {
