@@ -62,7 +62,7 @@ class Painter {
       // The lamp's reflection on the cornea, and a window's.
       Vec3 light = lit(s, normal, 0.9);
       const double c = std::max(0.0, dot(normal, halfway_)),
-                   spark = smoothstep(0.968, 0.985, c) + 0.25 * smoothstep(0.93, 0.97, c);
+                   spark = smoothstep(0.982, 0.992, c) + 0.2 * smoothstep(0.945, 0.97, c);
       return light + p_.shot.key_colour * (0.9 * spark);
     }
     if (part == 4 || (part == 0 && inside)) return lit(mouth(resting), normal, 1);
