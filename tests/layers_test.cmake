@@ -44,6 +44,7 @@ set(exceptions
     "src/ops/.* kernels" # a row of the op table names its kernels
     "src/io/model_config.cpp models" # JSON has one home
     "src/io/face_model_(facts|import).cpp models" # likewise; and what files of others become
+    "src/io/synthetic_label.* face" # likewise
     "src/graph/print.cpp ops" # numbers as text
     "src/graph/gradients.cpp ops" # adds up cotangents, in the graph it extends
     "src/plan/.* ops" # passes rewrite the graph with ops; the public headers of plan do without

@@ -54,6 +54,7 @@ int main(int argc, char** argv) {
   cli::add_fit(app, code);
   cli::add_render(app, code);
   cli::add_model(app, code);
+  cli::add_synth(app, code);
   cli::add_doctor(app, code);
   try {
     app.parse(argc, argv);
