@@ -76,7 +76,7 @@ TEST_CASE("labels are what the face model's own functions compute from the coeff
                 expression = graph.input({DType::f32, {1, model.expression}}, "expression"),
                 angles = graph.input({DType::f32, {1, 3}}, "angles"),
                 translation = graph.input({DType::f32, {1, 3}}, "translation");
-    const FaceCamera camera{.focal = f.focal, .centre = 32, .distance = f.distance};
+    const FaceCamera camera{.focal = f.focal, .centre_x = 32, .centre_y = 32, .distance = f.distance};
     const Value points =
         project(to_camera(rigid_transform(face_shape_at(scope, model, identity, expression, model.landmarks),
                                           rotation_matrix(angles), translation),
