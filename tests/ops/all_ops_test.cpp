@@ -27,10 +27,13 @@ TEST_CASE("all_ops: sorted, named once, and each a primitive or a formula") {
 TEST_CASE("all_ops: each primitive has a gradient rule") {
   const std::map<std::string_view, std::string_view> exceptions{
       {"adam", "nobody differentiates the steps of an optimizer"},
+      {"barycentrics_grad", "positions of a picture are differentiated once (docs/rendering.md)"},
       {"bits_to_float", "reads its input as bits"},
       {"float_to_bits", "writes bits, which do not change continuously"},
       {"pointwise", "plans make it, after differentiation"},
       {"random", "its only input is an integer seed"},
+      {"rasterize", "gives indices, which do not change continuously"},
+      {"silhouettes_grad", "as barycentrics_grad"},
   };
   std::set<std::string_view> without;
   for (const OpDef* op : all_ops())
