@@ -201,7 +201,7 @@ struct Lids {
 Lids lids(const Half& h, double ax) {
   const double t = along_eye(ax);
   const double up = (5.5 + 0.75 * h.m[eye_opening] + 1.5 * h.e[eye_wide]) * lid_profile(t, -0.18);
-  const double down = (4.6 + 0.25 * h.m[eye_opening] + 0.3 * h.e[eye_wide]) * lid_profile(t, 0.22);
+  const double down = (4.6 + 0.25 * h.m[eye_opening]) * lid_profile(t, 0.22);
   const double lower = down * (1 - 0.45 * h.squint);
   return {up * (1 - 0.3 * h.squint) * (1 - h.blink) - 0.92 * lower * h.blink, lower};
 }
@@ -314,6 +314,7 @@ Shift moved_by_expression(const Half& h, double ax, double row, int rim) {
   s.y -= h.frown * (5.0 * corner) + h.e[stretch] * 1.5 * corner;
   s.x -= h.e[pucker] * 8.0 * lips * std::min(1.0, ax / 25);
   s.x += h.sign * (h.e[mouth_left] - h.e[mouth_right]) * 6.0 * spot(ax, row, 0, -72, 24, 12);
+  s.z += (h.sign > 0 ? h.e[mouth_left] : h.e[mouth_right]) * 2.0 * at(36, -64, 10, 9);  // the cheek it moves to
   const bool upper = row > mouth_row || rim > 0;
   const double inside = std::max(0.0, 1 - square(ax / (mouth_corner + 2)));
   if (upper) s.y += 5.0 * h.e[upper_up] * inside * spot(0, row, 0, mouth_row, 1, 8);
