@@ -55,7 +55,7 @@ TEST_CASE("synth writes pictures, labels and the model; any part of a set is the
 
 TEST_CASE("synth refuses what makes no sense before it starts") {
   const Folder f;
-  for (const auto& [arguments, words] :
+  for (const auto& [given, words] :
        {std::pair("-n 3", "nothing to write: give -o FOLDER, --sheet FILE or both"),
         std::pair("-o x", "no pictures asked for: give -n N, or --identities K"),
         std::pair("-o x -n 5 --identities 2 --per-identity 3", "-n 5 disagrees with --identities 2"),
@@ -63,7 +63,8 @@ TEST_CASE("synth refuses what makes no sense before it starts") {
         std::pair("-o x -n 3 --size 16", "--size"), std::pair("-o x -n 0", "--count"),
         std::pair("-o x -n 1 --seed 9007199254740992", "--seed"),
         std::pair("-o x --identities 2000000", "at most 1000000 pictures at once")}) {
-    const Outcome r = run_shell("cd " + f.in("") + "; " + program(str("synth ", arguments)));
+    const Outcome r = run_shell("cd " + f.in("") + "; " + program(str("synth ", given)));
+    const std::string arguments = given;
     CAPTURE(arguments);
     CHECK(r.code == 2);
     CHECK(r.one_error());

@@ -125,7 +125,7 @@ TEST_CASE("landmarks are different points of the skin, left and right in their p
     CHECK(at[l].x < 0);
     CHECK(length(at[l] - Vec3{-at[r].x, at[r].y, at[r].z}) < 1e-6);
   }
-  for (const std::size_t middle : {8, 27, 30, 33, 51, 57, 62, 66}) CHECK(std::abs(at[middle].x) < 1e-9);
+  for (const std::size_t middle : {8u, 27u, 30u, 33u, 51u, 57u, 62u, 66u}) CHECK(std::abs(at[middle].x) < 1e-9);
 }
 
 TEST_CASE("modes fold next to nothing, at 2.5 standard deviations and at full blendshapes") {
