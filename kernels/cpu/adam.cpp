@@ -27,7 +27,7 @@ struct Args {
 
 struct Loop {
   G2FACE_INLINE void operator()(const Constants& c, const Args& a) const {
-    if (a.m == nullptr) {
+    if (a.m == nullptr) {  // NOLINT(bugprone-branch-clone): the check does not look into the loops
 #pragma omp simd
       for (std::int64_t i = 0; i < a.n; ++i) {
         const float g = a.g[i], v = c.beta2 * a.v[i] + c.rest2 * (g * g);

@@ -12,7 +12,7 @@
 
 #include <initializer_list>
 
-#define G2FACE_DECLARE_FUNCTION(name) decltype(&::name) name = nullptr;
+#define G2FACE_DECLARE_FUNCTION(name) decltype(&::name) name = nullptr;  // NOLINT(bugprone-macro-parentheses): a name
 
 namespace g2face::cuda {
 

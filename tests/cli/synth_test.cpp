@@ -80,7 +80,7 @@ TEST_CASE("synth says where it cannot write, and leaves no half of a file") {
   CHECK(r.code == 3);
   CHECK(r.one_error());
   CHECK(r.says("cannot make the folder"));
-  r = run_shell("trap '' XFSZ; ulimit -f 1; " + program("synth -n 2 --size 64 -o " + f.in("full")));
+  r = run_shell("trap '' XFSZ; ulimit -f 4; " + program("synth -n 2 --size 64 -o " + f.in("full")));
   CHECK(r.code == 3);
   CHECK(r.one_error());
   CHECK(r.says("raise the limit for file sizes"));
