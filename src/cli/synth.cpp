@@ -151,6 +151,7 @@ int run(Options o) {
     // The labels come last: where they are, everything is.
     model.save((fs::path(o.output) / "face_model.safetensors").string());
     std::vector<std::span<const std::byte>> parts;
+    parts.reserve(lines.size());
     for (const std::string& line : lines) parts.push_back(std::as_bytes(std::span(line)));
     io::write_file<ImageError>(fs::path(o.output) / "labels.jsonl", parts);
   }

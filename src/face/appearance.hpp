@@ -16,8 +16,8 @@ struct Surface {
 
 /// Skin with brows, lips, beard, lashes and shaved hair.
 Surface skin(const Person& person, const Vec3& at);
-/// The eyeball; `towards` is the direction from its centre and `gaze` that of the pupil, in the head's coordinates.
-Surface eyeball(const Person& person, const Vec3& towards, const Vec3& gaze);
+/// The eyeball; `d` is the direction from its centre and `gaze` that of the pupil, in the head's coordinates.
+Surface eyeball(const Person& p, const Vec3& d, const Vec3& gaze);
 /// Inside of the mouth.
 Surface mouth(const Vec3& at);
 Surface tooth(const Vec3& at);

@@ -62,11 +62,12 @@ struct Column {
 /// Around the head: from the middle of the back over the viewer's left, the front and the right.
 std::vector<Column> columns() {
   std::vector<Column> half;  // from the front's middle to the back's
+  half.reserve(front_sides.size() + back_sides.size());
   for (const double s : front_sides) half.push_back({s, false});
   for (const double s : back_sides) half.push_back({s, s < 1});
   std::vector<Column> all = {{0, true}};
   for (auto c = half.rbegin(); c != half.rend(); ++c) all.push_back({-c->side, c->back});
-  for (std::size_t i = 1; i < half.size(); ++i) all.push_back(half[i]);
+  all.insert(all.end(), half.begin() + 1, half.end());
   return all;
 }
 
@@ -182,8 +183,8 @@ void Builder::inside(std::size_t row, std::size_t first, std::size_t last, int s
   for (int depth = 1; depth <= steps; ++depth) {
     std::vector<std::int32_t> next_above, next_below;
     const std::int32_t part = steps > 1 && depth > 1 ? 4 : 0;
-    for (std::size_t k = 0; k < above.size(); ++k) {
-      const Vertex from = vertices[static_cast<std::size_t>(above[k])];
+    for (const std::int32_t vertex : above) {
+      const Vertex from = vertices[static_cast<std::size_t>(vertex)];
       Site s = from.site;
       s.depth = depth;
       const double v = 0.002 * depth;
@@ -225,6 +226,7 @@ void Builder::ears() {
     std::vector<std::int32_t> ring(around, put(0, 0));
     for (const double rho : {0.3, 0.52, 0.68, 0.78, 0.87, 0.95, 1.0}) {
       std::vector<std::int32_t> next;
+      next.reserve(around);
       for (int k = 0; k < around; ++k) next.push_back(put(rho, 2 * pi * k / around));
       for (std::size_t k = 0; k < around; ++k) {
         const std::size_t l = (k + 1) % around;

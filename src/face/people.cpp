@@ -60,7 +60,7 @@ class Mimic {
   void add(std::string_view name, double value, std::string_view side = "") {
     for (std::size_t i = 0; i < names_.size(); ++i) {
       std::string_view shape = names_[i];
-      std::string_view of = "";
+      std::string_view of;
       if (shape.ends_with("_L") || shape.ends_with("_R")) {
         of = shape.substr(shape.size() - 1);
         shape.remove_suffix(2);

@@ -17,9 +17,10 @@ struct Scene {
   std::vector<Vec3> resting;       // mm on the head at rest
   std::vector<std::int32_t> seen;  // the triangle at each sample
   Corners at(const Triangles& triangles, std::size_t sample, std::int64_t samples) const {
-    return corners_at(screen, triangles[static_cast<std::size_t>(seen[sample])],
-                      static_cast<double>(static_cast<std::int64_t>(sample) % samples) + 0.5,
-                      static_cast<double>(static_cast<std::int64_t>(sample) / samples) + 0.5);
+    const std::int64_t row = static_cast<std::int64_t>(sample) / samples,
+                       column = static_cast<std::int64_t>(sample) % samples;
+    return corners_at(screen, triangles[static_cast<std::size_t>(seen[sample])], static_cast<double>(column) + 0.5,
+                      static_cast<double>(row) + 0.5);
   }
 };
 

@@ -62,21 +62,27 @@ struct Reader {
   png_infop info = nullptr;
 };
 
-// Sets up the transformations that leave 8- or 16-bit grey or RGB in this machine's byte order.
-bool read_header(Reader& r, Pixels& pixels) noexcept {
+bool read_size(Reader& r, Pixels& pixels) noexcept {
   if (setjmp(png_jmpbuf(r.png)) != 0) return false;
   png_set_read_fn(r.png, &r.rest, read_bytes);
   png_set_chunk_malloc_max(r.png, 8'000'000);
   png_set_user_limits(r.png, 0x7fffffff, 0x7fffffff);  // our own limit is on the product
   png_read_info(r.png, r.info);
+  pixels.width = png_get_image_width(r.png, r.info);
+  pixels.height = png_get_image_height(r.png, r.info);
+  return true;
+}
+
+// Sets up the transformations that leave 8- or 16-bit grey or RGB in this machine's byte order. libpng takes memory for
+// rows here, so the size has to be checked before.
+bool set_up_rows(Reader& r, Pixels& pixels) noexcept {
+  if (setjmp(png_jmpbuf(r.png)) != 0) return false;
   png_set_palette_to_rgb(r.png);
   if (png_get_color_type(r.png, r.info) == PNG_COLOR_TYPE_GRAY) png_set_expand_gray_1_2_4_to_8(r.png);
   png_set_strip_alpha(r.png);
   if (std::endian::native == std::endian::little && png_get_bit_depth(r.png, r.info) == 16) png_set_swap(r.png);
   png_set_interlace_handling(r.png);
   png_read_update_info(r.png, r.info);
-  pixels.width = png_get_image_width(r.png, r.info);
-  pixels.height = png_get_image_height(r.png, r.info);
   pixels.channels = png_get_channels(r.png, r.info);
   pixels.highest = png_get_bit_depth(r.png, r.info) == 16 ? 65535 : 255;
   return true;
@@ -122,8 +128,9 @@ Pixels decode_png(Bytes bytes, const std::string& name, const ImageLimits& limit
   Reader reader(bytes);
   check<ImageError>(reader.info != nullptr, name, ": no memory to decode it");
   Pixels pixels;
-  check<ImageError>(read_header(reader, pixels), name, ": damaged PNG: ", reader.error.text.data());
+  check<ImageError>(read_size(reader, pixels), name, ": damaged PNG: ", reader.error.text.data());
   check_pixel_count(pixels, name, limits);
+  check<ImageError>(set_up_rows(reader, pixels), name, ": damaged PNG: ", reader.error.text.data());
   // Deflate shrinks at most 1032 times: a short file cannot make us allocate for a huge picture.
   const std::size_t row_bytes = png_get_rowbytes(reader.png, reader.info);
   const auto height = static_cast<std::size_t>(pixels.height);

@@ -38,6 +38,7 @@ std::vector<Value> ema(std::span<const Value> averages, std::span<const Value> v
   in.insert(in.end(), values.begin(), values.end());
   const Value first = in[0].graph->add(ema_op, in, attrs);
   std::vector<Value> results;
+  results.reserve(averages.size());
   for (int i = 0; i < static_cast<int>(averages.size()); ++i) results.push_back({first.graph, first.node, i});
   return results;
 }

@@ -46,9 +46,9 @@ struct SyntheticFace {
 /// Draws such pictures with one face model. Immutable: threads may share it.
 class Synthesizer {
  public:
-  /// `face_model` is in the common format (models/face_model.hpp) with 68 landmarks and parts; builtin_head() is one.
+  /// `file` is in the common format (models/face_model.hpp) with 68 landmarks and parts; builtin_head() is one.
   /// Throws CheckpointError naming the field that does not fit.
-  explicit Synthesizer(const Parameters& face_model);
+  explicit Synthesizer(const Parameters& file);
   ~Synthesizer();
   Synthesizer(Synthesizer&&) noexcept;
   Synthesizer& operator=(Synthesizer&&) noexcept;
