@@ -66,7 +66,7 @@ std::vector<Column> columns() {
   for (const double s : front_sides) half.push_back({s, false});
   for (const double s : back_sides) half.push_back({s, s < 1});
   std::vector<Column> all = {{0, true}};
-  for (auto c = half.rbegin(); c != half.rend(); ++c) all.push_back({-c->side, c->back});
+  std::for_each(half.rbegin(), half.rend(), [&](const Column& c) { all.push_back({-c.side, c.back}); });
   all.insert(all.end(), half.begin() + 1, half.end());
   return all;
 }

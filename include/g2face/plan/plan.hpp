@@ -57,7 +57,7 @@ inline Plan plan(const Graph& graph, std::initializer_list<Value> outputs, const
 /// itself where the kernel can and nobody reads the old value later, else by a copy at the end. An output that is such
 /// a parameter shows the new value. The plan must not fold. Throws PlanError for a parameter that the graph does not
 /// have, or that has another type or two updates.
-Plan plan(const Graph& graph, std::span<const Value> outputs, std::span<const Update> updates,
+Plan plan(const Graph& graph, std::span<const Value> asked, std::span<const Update> updates,
           const PlanOptions& options);
 
 }  // namespace g2face
