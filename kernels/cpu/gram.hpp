@@ -20,8 +20,17 @@ struct GramTile {
 
   Vector sum[gram_rows][vectors];
 
-  // What an unaligned vector type promises differs between compilers; they all know a copy of 32 bytes.
-  G2FACE_INLINE static void read(Vector& v, const float* from) { std::memcpy(&v, from, sizeof(v)); }
+  // What an unaligned vector type promises differs between compilers; they all know a copy of 32 bytes. It goes by way
+  // of a variable of its own: copies of elements of `sum` would keep all of it in memory.
+  G2FACE_INLINE static void read(Vector& to, const float* from) {
+    Vector v;
+    std::memcpy(&v, from, sizeof(v));
+    to = v;
+  }
+  G2FACE_INLINE static void write(float* to, const Vector& from) {
+    const Vector v = from;
+    std::memcpy(to, &v, sizeof(v));
+  }
 
   G2FACE_INLINE void clear() {
     for (auto& row : sum) {
@@ -35,7 +44,7 @@ struct GramTile {
   }
   G2FACE_INLINE void store(float* to, std::int64_t stride) const {
     for (std::int64_t r = 0; r < gram_rows; ++r) {
-      for (int v = 0; v < vectors; ++v) std::memcpy(to + r * stride + v * 8, &sum[r][v], sizeof(Vector));
+      for (int v = 0; v < vectors; ++v) write(to + r * stride + v * 8, sum[r][v]);
     }
   }
   /// Adds or subtracts, for `count` rows of x, its columns from i on times its columns from j on.
