@@ -8,13 +8,12 @@
 #include "network_file.hpp"
 #include "network_run.hpp"
 #include "op_file.hpp"
+#include "training_check.hpp"
 
 namespace g2face::golden {
 namespace {
 
 namespace fs = std::filesystem;
-
-constexpr const char* training_files[] = {"train_step", "train_small", "lr_schedule"};
 
 /// Elements of batch entry i.
 std::vector<double> entry_of(const std::vector<double>& all, std::int64_t batch, std::int64_t i) {
@@ -208,17 +207,18 @@ void check_network(const fs::path& path, const NetworkFolders& folders, const Ne
 void check_network_file(const fs::path& path, const NetworkFolders& folders, const NetworkOptions& options,
                         Report& report) {
   const std::string stem = path.stem().string();
-  for (const char* training : training_files)
-    if (stem == training) {
-      if (options.wanted(stem)) report.add(not_yet(stem, "training"));
-      return;
-    }
+  const auto one_case = [&](const std::function<void(CaseResult&)>& check_it) {
+    if (options.wanted(stem)) report.add(timed(stem, check_it));
+  };
+  const fs::path tensors = fs::path(path).replace_extension(".safetensors");
+  if (stem == "train_step") return one_case([&](CaseResult& r) { check_train_step(tensors, folders, options, r); });
+  if (stem == "train_small") return one_case([&](CaseResult& r) { check_train_small(tensors, folders, options, r); });
+  if (stem == "lr_schedule")
+    return one_case([&](CaseResult& r) { check_schedule(fs::path(path).replace_extension(".json"), r); });
   try {
-    const fs::path tensors = fs::path(path).replace_extension(".safetensors");
     check<FormatError>(fs::exists(tensors), tensors.string(), ": is missing beside ", path.filename().string());
     if (is_flow(tensors)) {
-      if (options.wanted(stem))
-        report.add(timed(stem, [&](CaseResult& result) { check_flow(tensors, folders, options, result); }));
+      one_case([&](CaseResult& result) { check_flow(tensors, folders, options, result); });
     } else {
       check_network(tensors, folders, options, report);
     }
