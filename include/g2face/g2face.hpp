@@ -45,5 +45,7 @@
 #include "g2face/tensor.hpp"
 #include "g2face/train/losses.hpp"
 #include "g2face/train/schedule.hpp"
+#include "g2face/train/recipe.hpp"
 #include "g2face/train/stages.hpp"
+#include "g2face/train/trainer.hpp"
 #include "g2face/version.hpp"

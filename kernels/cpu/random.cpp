@@ -1,6 +1,7 @@
 // Normal numbers from Philox4x32-10, sixteen blocks at a time. The integers are exactly the reference's; logarithm,
 // cosine and sine are computed in float from integers that were reduced exactly, so that no digits cancel.
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -97,15 +98,17 @@ MaybeStep random_cpu(const RandomAttrs& a, const Signature& s) {
   if (cpu::common_block({s.out}) != 1) return std::nullopt;
   Step step;
   step.kernel = str("random ", cpu::name_of(cpu::best_isa()));
-  step.run = [stream = a.stream, n = a.shape.numel(), fill = cpu::pick<Fill>(), threads = s.threads](const Buffers& b,
-                                                                                                     Stream&) {
-    const std::int64_t seed = *b.get<std::int64_t>(0);
-    check<Error>(seed >= 0 && seed < std::int64_t{1} << 53, "random: seed ", seed,
-                 " must be at least 0 and below 2^53");
-    const std::int64_t groups = (n + 4 * group - 1) / (4 * group);
-    cpu::parallel_for(threads, groups, 64, [&](std::int64_t begin, std::int64_t end) {
-      fill({static_cast<std::uint64_t>(seed), stream, n, begin, end, b.out_as<float>()});
-    });
+  const std::int64_t rows = s.in[0].type.shape[0], n = a.shape.numel() / std::max<std::int64_t>(1, rows);
+  step.run = [stream = a.stream, rows, n, fill = cpu::pick<Fill>(), threads = s.threads](const Buffers& b, Stream&) {
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const std::int64_t seed = b.get<std::int64_t>(0)[row];
+      check<Error>(seed >= 0 && seed < std::int64_t{1} << 53, "random: seed ", seed,
+                   " must be at least 0 and below 2^53");
+      const std::int64_t groups = (n + 4 * group - 1) / (4 * group);
+      cpu::parallel_for(threads, groups, 64, [&](std::int64_t begin, std::int64_t end) {
+        fill({static_cast<std::uint64_t>(seed), stream, n, begin, end, b.out_as<float>() + row * n});
+      });
+    }
   };
   return step;
 }

@@ -42,24 +42,29 @@ __device__ void normal_pair(std::uint32_t u, std::uint32_t v, float& first, floa
   second = radius * ((quarter & 2u) != 0 ? -y : y);
 }
 
-__global__ void random_kernel(const std::int64_t* seed, std::uint64_t stream, float* y, std::int64_t n) {
-  const bool valid = *seed >= 0 && *seed < std::int64_t{1} << 53;
-  for (std::int64_t k = cuda::thread_index(); 4 * k < n; k += cuda::thread_count()) {
+/// n numbers of each of the seeds; a row may begin where four floats cannot be written at once.
+__global__ void random_kernel(const std::int64_t* seeds, std::int64_t rows, std::uint64_t stream, float* y,
+                              std::int64_t n) {
+  const std::int64_t blocks = (n + 3) / 4;
+  for (std::int64_t i = cuda::thread_index(); i < rows * blocks; i += cuda::thread_count()) {
+    const std::int64_t row = i / blocks, k = i - row * blocks, seed = seeds[row];
+    const bool valid = seed >= 0 && seed < std::int64_t{1} << 53;
     const auto block = static_cast<std::uint64_t>(k);
     const Counter r = philox({{static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32),
                                static_cast<std::uint32_t>(stream), static_cast<std::uint32_t>(stream >> 32)}},
-                             static_cast<std::uint64_t>(*seed));
+                             static_cast<std::uint64_t>(seed));
     float4 normal{};
     normal_pair(r.word[0], r.word[1], normal.x, normal.y);
     normal_pair(r.word[2], r.word[3], normal.z, normal.w);
     if (!valid) normal.x = normal.y = normal.z = normal.w = NAN;
-    float* at = y + 4 * k;
-    if (4 * k + 4 <= n) {
+    float* at = y + row * n + 4 * k;
+    if (4 * k + 4 <= n && (row * n) % 4 == 0) {
       *reinterpret_cast<float4*>(at) = normal;
     } else {
       at[0] = normal.x;
       if (4 * k + 1 < n) at[1] = normal.y;
       if (4 * k + 2 < n) at[2] = normal.z;
+      if (4 * k + 3 < n) at[3] = normal.w;
     }
   }
 }
@@ -70,10 +75,12 @@ std::optional<Step> random_cuda(const RandomAttrs& a, const Signature& s) {
   if (s.out[0].layout != Layout::nchw) return std::nullopt;
   Step step;
   step.kernel = "random cuda";
-  step.run = [stream_number = a.stream, n = a.shape.numel()](const Buffers& b, Stream& stream) {
-    if (n == 0) return;
-    cuda::launch(random_kernel, cuda::blocks_for((n + 3) / 4), cuda::threads_per_block, 0, cuda::stream_of(stream),
-                 b.get<std::int64_t>(0), stream_number, b.out_as<float>(), n);
+  const std::int64_t rows = s.in[0].type.shape[0];
+  step.run = [stream_number = a.stream, rows, all = a.shape.numel()](const Buffers& b, Stream& stream) {
+    if (all == 0) return;
+    const std::int64_t n = all / rows;
+    cuda::launch(random_kernel, cuda::blocks_for(rows * ((n + 3) / 4)), cuda::threads_per_block, 0,
+                 cuda::stream_of(stream), b.get<std::int64_t>(0), rows, stream_number, b.out_as<float>(), n);
   };
   return step;
 }

@@ -20,16 +20,23 @@ Product multiply(std::uint32_t a, std::uint32_t b) {
 }
 
 Types infer(const RandomAttrs& attrs, std::span<const Type> in) {
-  check<ShapeError>(in[0] == Type{DType::i64, {1}}, "seed ", in[0].str(), " must be i64[1] (R1)");
+  const bool one = in[0] == Type{DType::i64, {1}};
+  const bool rows = attrs.shape.rank() > 0 && in[0] == Type{DType::i64, {attrs.shape[0]}};
+  check<ShapeError>(one || rows, "seed ", in[0].str(), " must be i64[1], or i64[N] for a result [N,...], not ",
+                    attrs.shape, " (R1)");
   return {{DType::f32, attrs.shape}};
 }
 
 void reference(const RandomAttrs& attrs, const ReferenceArgs& args) {
-  const double seed = args.in(0)[0];
-  check<Error>(seed >= 0 && seed < 0x1p53, "random: seed ", seed, " must be at least 0 and below 2^53");
+  const std::span<const double> seeds = args.in(0);
   const std::span<double> y = args.out();
-  for (std::size_t i = 0; i < y.size(); ++i)
-    y[i] = random_normal_block(static_cast<std::uint64_t>(seed), attrs.stream, i / 4)[i % 4];
+  for (std::size_t row = 0; row < seeds.size(); ++row) {
+    const double seed = seeds[row];
+    check<Error>(seed >= 0 && seed < 0x1p53, "random: seed ", seed, " must be at least 0 and below 2^53");
+    const std::size_t n = y.size() / seeds.size();
+    for (std::size_t i = 0; i < n; ++i)
+      y[row * n + i] = random_normal_block(static_cast<std::uint64_t>(seed), attrs.stream, i / 4)[i % 4];
+  }
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "g2face/plan/executor.hpp"
@@ -65,6 +67,23 @@ TEST_CASE("random: a value is a function of seed, stream and index on every devi
   CHECK(draw({.shape = {1}, .stream = 0}, 0x1p53 - 1, Device::cpu()).numel() == 1);
 }
 
+TEST_CASE("random: a row for each of several seeds") {
+  const RandomAttrs attrs{.shape = {3, 33}, .stream = 5};
+  Graph g;
+  const Value s = g.input({DType::i64, {3}}, "seeds");
+  const Value y = random_normal(s, attrs);
+  Executor run(plan(g, {y}, {.device = Device::reference()}));
+  Tensor seeds({DType::i64, {3}});
+  std::ranges::copy(std::array<std::int64_t, 3>{7, 123456789, 7}, seeds.mutable_as<std::int64_t>().begin());
+  run.set(s, seeds);
+  run.run();
+  const Tensor all = run.get(y);
+  const Tensor alone = draw({.shape = {33}, .stream = 5}, 123456789, Device::reference());
+  const std::span<const double> rows = all.as<double>();
+  CHECK(std::ranges::equal(rows.subspan(33, 33), alone.as<double>()));
+  CHECK(std::ranges::equal(rows.subspan(0, 33), rows.subspan(66, 33)));
+}
+
 TEST_CASE("random: the numbers are normal") {
   constexpr std::int64_t n = 100'000;
   const Tensor x = draw({.shape = {n}, .stream = 1}, 42, Device::cpu());
@@ -82,12 +101,14 @@ TEST_CASE("random: shapes") {
   const OpCheck c(random_op, RandomAttrs{}, {.gradient = false});
   for (const Shape& shape : {Shape{}, {1}, {31}, {32}, {33}, {257}, {1, 1, 16, 16}})
     c.ok({{{1}, {0, 1000}, DType::i64}}, RandomAttrs{.shape = shape, .stream = 3});
+  for (const Shape& shape : {Shape{3}, {3, 32}, {3, 33}, {3, 1, 16, 16}})
+    c.ok({{{3}, {0, 1000}, DType::i64}}, RandomAttrs{.shape = shape, .stream = 3});
 }
 
 TEST_CASE("random: rules") {
   const OpCheck c(random_op, RandomAttrs{.shape = {2}});
   c.fails("R1", {{1}}, "seed f32[1] must be i64[1]");
-  c.fails("R1", {{{2}, {}, DType::i64}}, "seed i64[2] must be i64[1]");
+  c.fails("R1", {{{3}, {}, DType::i64}}, "seed i64[3] must be i64[1]");
   c.fails("R1", {{{}, {}, DType::i64}}, "seed i64[] must be i64[1]");
   CHECK_THROWS_WITH_AS(draw({.shape = {2}}, -1, Device::cpu()), "random: seed -1 must be at least 0 and below 2^53",
                        Error);

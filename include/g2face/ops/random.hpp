@@ -30,9 +30,11 @@ struct RandomAttrs {
 
 /// Standard normal numbers.
 ///   seed [1] -> y of attrs.shape; elements 4k..4k+3 are random_normal_block(seed, attrs.stream, k)
-/// R1: seed is i64 of shape [1].  Result f32. No gradient. A run throws Error unless 0 <= seed < 2^53; on CUDA, where a
-/// kernel cannot, the numbers are NaN then.
-/// The integers are the same on every device; the normals to within a few units in the last place.
+///   seeds [N] -> y [N,...]; what seeds[n] alone makes of the rest of the shape is y[n]. So what a sample gets does not
+///   depend on the batch it is in.
+/// R1: seeds are i64 of shape [1] or [N], N being extent 0 of attrs.shape.  Result f32. No gradient. A run throws Error
+/// unless 0 <= seed < 2^53; on CUDA, where a kernel cannot, the numbers of that seed are NaN then. The integers are the
+/// same on every device; the normals to within a few units in the last place.
 Value random_normal(Value seed, const RandomAttrs& attrs);
 
 extern const OpDef random_op;

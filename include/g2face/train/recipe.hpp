@@ -1,0 +1,70 @@
+#pragma once
+// How a model is trained: everything that a training configuration says beside the architecture.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "g2face/ops/adam.hpp"
+#include "g2face/train/schedule.hpp"
+#include "g2face/train/stages.hpp"
+
+namespace g2face {
+
+/// What is hidden in pictures while training.
+enum class PayloadBits : std::uint8_t {
+  floats,  // the 32 bits of standard normal floats, as the authors do; most exponent bits hardly vary
+  uniform  // fair coins, which is what encrypted bits look like
+};
+
+/// What the recovering stage is given to hide.
+enum class RecoverBits : std::uint8_t {
+  fresh,     // other random bits, as the authors do
+  extracted  // those read from the anonymized picture, which is what whoever recovers has
+};
+
+/// Whose pictures the discriminator sees as fake.
+enum class FakeImages : std::uint8_t {
+  alternate,  // recovered ones in even steps of an epoch, anonymized ones in odd steps, as the authors do
+  anonymized,
+  recovered
+};
+
+/// What happens to a picture before its bits are read, in this order. All of it lets gradients pass.
+struct ChannelOptions {
+  double noise = 0.01;  // standard deviation of normal noise, in units of a picture's -1..1
+  bool round = false;   // to 8 bits, clipped; the gradient is that of clipping
+  bool operator==(const ChannelOptions&) const = default;
+};
+
+struct TrainingRecipe {
+  std::int64_t batch = 8;  // images in a step
+  std::uint64_t seed = 0;  // of all that is random
+  LossWeights weights;
+  PayloadBits bits = PayloadBits::floats;
+  RecoverBits recover_bits = RecoverBits::fresh;
+  FakeImages fake = FakeImages::alternate;
+  ChannelOptions channel;
+
+  double rate = 1e-3;                // of new parts: encoder, masks, injections, style network, Map2ID, extractor
+  double prior_rate = 1e-4;          // of the StyleGAN2 part
+  double discriminator_rate = 1e-3;  // follows no schedule
+  AdamAttrs adam;
+  Schedule schedule;  // of the first two rates
+  int r1_interval = 16;
+  double ema = 0;    // decay, in a step, of the moving average of the generating networks; 0: none is kept
+  bool flip = true;  // half of the images are mirrored
+
+  /// Throws Error naming the first field that has no meaning.
+  void validate() const;
+
+  /// "authors": the published recipe. "g2face": fair bits, read from rounded pictures and used as read; an EMA; a short
+  /// warm-up.
+  /// Throws Error listing the names for any other.
+  static TrainingRecipe preset(std::string_view name);
+  static const std::vector<std::string>& preset_names();
+  bool operator==(const TrainingRecipe&) const = default;
+};
+
+}  // namespace g2face

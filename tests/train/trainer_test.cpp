@@ -1,0 +1,173 @@
+#include "g2face/train/trainer.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <set>
+
+#include "g2face/fill.hpp"
+#include "g2face/models/networks.hpp"
+
+using namespace g2face;
+
+namespace {
+
+/// As small as a model can be.
+ModelConfig tiny() {
+  ModelConfig c = ModelConfig::preset("g2face-slim-64");
+  c.name = "tiny";
+  c.resolution = 16;
+  c.channels = {{4, 8}, {8, 8}, {16, 8}};
+  c.style_bands = {2, 2, 2};
+  c.style_dim = 16;
+  c.arcface_size = 16;
+  c.extractor_width = 8;
+  c.extractor_blocks = 1;
+  return c;
+}
+
+TrainingRecipe quick() {
+  TrainingRecipe r = TrainingRecipe::preset("g2face");
+  r.batch = 4;
+  r.seed = 11;
+  r.r1_interval = 2;
+  r.schedule.warm_up = 0;
+  return r;
+}
+
+Tensor faces(std::int64_t n, std::int64_t size, std::int64_t batch_number) {
+  return g2face::fill(str("faces ", batch_number), Shape{n, 3, size, size}, 0.8);
+}
+
+Parameters start_of(const ModelConfig& m, const TrainingRecipe& r) {
+  return new_parameters(Trainer::networks(m, r), m, Fill::random, 5);
+}
+
+TrainerOptions on_cpu(std::int64_t first_step = 0) {
+  return {.device = Device::cpu(), .precision = Precision::strict, .epoch_images = 8, .first_step = first_step};
+}
+
+/// Names of tensors whose bytes differ, or that only one side has.
+std::set<std::string> differences(const Parameters& a, const Parameters& b) {
+  std::set<std::string> names;
+  for (const auto& [name, tensor] : a)
+    if (!b.contains(name) || b.at(name).type() != tensor.type() ||
+        std::memcmp(b.at(name).data(), tensor.data(), tensor.bytes()) != 0)
+      names.insert(name);
+  for (const auto& [name, tensor] : b)
+    if (!a.contains(name)) names.insert(name);
+  return names;
+}
+
+}  // namespace
+
+TEST_CASE("trainer: two steps, stop, two steps are four steps") {
+  const ModelConfig model = tiny();
+  const TrainingRecipe recipe = quick();
+  Trainer whole(model, recipe, start_of(model, recipe), on_cpu());
+  Trainer first(model, recipe, start_of(model, recipe), on_cpu());
+  std::vector<StepReport> reports;
+  for (std::int64_t i = 0; i < 4; ++i) reports.push_back(whole.step(faces(4, 16, i)));
+  for (std::int64_t i = 0; i < 2; ++i) CHECK(first.step(faces(4, 16, i)) == reports[static_cast<std::size_t>(i)]);
+  Trainer second(model, recipe, first.state(), on_cpu(first.steps()));
+  for (std::int64_t i = 2; i < 4; ++i) CHECK(second.step(faces(4, 16, i)) == reports[static_cast<std::size_t>(i)]);
+  CHECK(second.steps() == 4);
+  CHECK(differences(whole.state(), second.state()).empty());
+}
+
+TEST_CASE("trainer: a step trains what it should and nothing else") {
+  const ModelConfig model = tiny();
+  const TrainingRecipe recipe = quick();
+  const Parameters before = start_of(model, recipe);
+  Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
+  const StepReport report = trainer.step(faces(4, 16, 0));
+  const Parameters after = trainer.state();
+  std::map<std::string, int> changed, kept;
+  for (const auto& [name, tensor] : before) {
+    const std::string network = name.substr(0, name.find('/'));
+    const bool same = std::memcmp(after.at(name).data(), tensor.data(), tensor.bytes()) == 0;
+    ++(same ? kept : changed)[network];
+  }
+  for (const char* trained : {"generator", "style_mlp", "map_2_id", "hiding_extractor", "discriminator"})
+    CHECK_MESSAGE(changed[trained] > 0, trained);
+  for (const char* frozen : {"arcface", "recon", "lpips"}) CHECK_MESSAGE(changed[frozen] == 0, frozen);
+  CHECK(after.contains("adam/second/generator/conv1.conv.weight"));
+  CHECK(after.contains("ema/generator/conv1.conv.weight"));
+  CHECK_FALSE(after.contains("ema/discriminator/final_linear.0.weight"));
+
+  std::map<std::string, double> by_name(report.begin(), report.end());
+  for (const char* stage : {"anonymize", "recover"}) {
+    double sum = 0;
+    for (const auto& [name, value] : report) {
+      const bool term = name.starts_with(str(stage, '/')) && !name.ends_with("/total") && !name.ends_with("bits wrong");
+      if (term) sum += value;
+    }
+    CHECK(sum == doctest::Approx(by_name.at(str(stage, "/total"))).epsilon(1e-5));
+  }
+  CHECK_FALSE(by_name.contains("anonymize/shape"));  // there is no face model
+  CHECK_FALSE(by_name.contains("discriminate/r1"));  // this is step 1
+}
+
+TEST_CASE("trainer: it learns") {
+  const ModelConfig model = tiny();
+  TrainingRecipe recipe = quick();
+  recipe.weights = {
+      .diversity = 0, .consistency = 0, .identity = 0, .l1 = 1, .lpips = 0, .adversarial = 0, .hiding = 1};
+  Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
+  double first = 0, last = 0;
+  for (int i = 0; i < 40; ++i) {
+    const StepReport report = trainer.step(faces(4, 16, 0));
+    const double loss = std::map<std::string, double>(report.begin(), report.end()).at("anonymize/l1");
+    if (i == 0) first = loss;
+    last = loss;
+  }
+  CHECK(last < 0.8 * first);
+  const Preview preview = trainer.preview(faces(4, 16, 0));
+  CHECK(preview.anonymized.shape() == Shape{4, 3, 16, 16});
+  for (const auto& [name, value] : preview.numbers) CHECK_MESSAGE(std::isfinite(value), name);
+}
+
+TEST_CASE("trainer: what does not fit is refused") {
+  const ModelConfig model = tiny();
+  TrainingRecipe recipe = quick();
+  Parameters incomplete = start_of(model, recipe);
+  incomplete.erase("generator/conv1.conv.weight");
+  CHECK_THROWS_AS(Trainer(model, recipe, incomplete, on_cpu()), CheckpointError);
+  Parameters other = start_of(model, recipe);
+  other.set("adam/second/generator/conv1.conv.weight", Tensor::zeros({DType::f32, {1}}));
+  CHECK_THROWS_AS(Trainer(model, recipe, other, on_cpu()), CheckpointError);
+  Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
+  CHECK_THROWS_AS(trainer.step(faces(3, 16, 0)), ShapeError);
+  recipe.batch = 6;
+  CHECK_THROWS_WITH_AS(Trainer(model, recipe, start_of(model, recipe), on_cpu()), doctest::Contains("multiple of 4"),
+                       Error);
+  CHECK_THROWS_WITH_AS(TrainingRecipe::preset("best"), doctest::Contains("use authors or g2face"), Error);
+}
+
+TEST_CASE("trainer: a loss that is not finite stops it") {
+  const ModelConfig model = tiny();
+  const TrainingRecipe recipe = quick();
+  Parameters start = start_of(model, recipe);
+  start.at("style_mlp/style_low.0.weight").mutable_as<float>()[0] = NAN;
+  Trainer trainer(model, recipe, start, on_cpu());
+  CHECK_THROWS_WITH_AS(trainer.step(faces(4, 16, 0)), doctest::Contains("training step 1: anonymize/"), Error);
+  TrainerOptions options = on_cpu();
+  options.check_finite = true;
+  Trainer careful(model, recipe, start, options);
+  CHECK_THROWS_WITH_AS(careful.step(faces(4, 16, 0)), doctest::Contains("not finite"), Error);
+}
+
+TEST_CASE("trainer: seeds of samples differ, and do not depend on the batch") {
+  std::set<std::int64_t> seen;
+  for (std::int64_t p = 0; p < 1000; ++p)
+    for (const char* stage : {"anonymize", "recover"}) {
+      const std::int64_t s = sample_seed(3, p, stage);
+      CHECK(s >= 0);
+      CHECK(s < std::int64_t{1} << 53);
+      seen.insert(s);
+    }
+  CHECK(seen.size() == 2000);
+  CHECK(sample_seed(3, 7, "recover") != sample_seed(4, 7, "recover"));
+}
