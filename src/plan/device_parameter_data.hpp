@@ -27,6 +27,8 @@ struct DeviceParameterData {
   Backend& backend;
   Stream stream;  // of all executors that use the parameters, so that one sees what another did before
   std::map<std::string, Entry, std::less<>> tensors;
+  Block arena;                        // of executors that share one
+  const void* arena_holds = nullptr;  // the executor whose values are in it
 };
 
 }  // namespace g2face

@@ -26,6 +26,12 @@ DeviceParameters::DeviceParameters(const Device& device, const Parameters& param
   }
 }
 
+void DeviceParameters::share_arena(std::size_t bytes) {
+  check<PlanError>(data_->arena.data() == nullptr, "share_arena: there is an arena already, which executors may use");
+  data_->backend.enter();
+  data_->arena = Block(data_->backend, bytes);
+}
+
 Tensor DeviceParameters::get(std::string_view name) const {
   const auto it = data_->tensors.find(name);
   check<CheckpointError>(it != data_->tensors.end(), "there is no parameter '", name, "' on ", data_->device);

@@ -32,7 +32,8 @@ struct Executor::State {
   bool doubles = false;  // the reference device
   Stream stream;
 
-  Block arena;
+  Block own_arena;  // unless executors share one
+  std::byte* arena = nullptr;
   std::map<int, Block> blocks;                 // by value: inputs, known values, converted parameters
   std::map<int, Tensor> tensors;               // parameters and constants that are read where they are, on the host
   std::vector<bool> read_by_steps;             // values, by root, that some step reads as they are, not packed
@@ -62,6 +63,7 @@ struct Executor::State {
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   const PlanData& data() const { return plan.data(); }
+  bool shares_arena() const { return shared && arena != nullptr && arena == shared->arena.data(); }
   const PlanValue& value(int v) const { return data().values[static_cast<std::size_t>(v)]; }
   int root(int v) const {
     while (value(v).alias_of >= 0) v = value(v).alias_of;
@@ -71,7 +73,7 @@ struct Executor::State {
 
   void* address(int v) const {
     const int r = root(v);
-    if (value(r).place == Place::arena) return arena.data() + value(r).offset;
+    if (value(r).place == Place::arena) return arena + value(r).offset;
     if (const auto it = blocks.find(r); it != blocks.end()) return it->second.data();
     if (const auto it = tensors.find(r); it != tensors.end()) return const_cast<void*>(it->second.data());
     if (shared && value(r).place == Place::parameter) return shared->tensors.at(value(r).name).memory.data();
@@ -109,7 +111,7 @@ struct Executor::State {
   void poison_dead(int s) {
     for (const PlanValue& v : data().values) {
       if (v.place != Place::arena || v.alias_of >= 0 || v.last != s) continue;
-      backend.fill(arena.data() + v.offset, 0xff, v.bytes, stream);
+      backend.fill(arena + v.offset, 0xff, v.bytes, stream);
     }
   }
 
@@ -293,7 +295,7 @@ void Executor::State::bind_calls() {
           packs.at({static_cast<int>(s), static_cast<int>(p)}).data();
     }
     for (const int v : step.out) call.out.push_back(address(v));
-    call.workspace = step.step.workspace > 0 ? arena.data() + step.workspace_offset : nullptr;
+    call.workspace = step.step.workspace > 0 ? arena + step.workspace_offset : nullptr;
     calls.push_back(std::move(call));
   }
 }
@@ -302,7 +304,12 @@ void Executor::State::prepare() {
   find_reads();
   bind_leaves();
   load();
-  arena = Block(backend, data().arena_bytes);
+  if (shared && shared->arena.bytes() >= data().arena_bytes) {
+    arena = shared->arena.data();
+  } else {
+    own_arena = Block(backend, data().arena_bytes);
+    arena = own_arena.data();
+  }
   bind_calls();
 }
 
@@ -344,6 +351,7 @@ void Executor::set(Value input, const Tensor& tensor) {
 void Executor::run(const RunOptions& options) {
   State& s = *state_;
   s.backend.enter();  // another executor may have left the thread on another device
+  if (s.shares_arena()) s.shared->arena_holds = &s;
   for (const auto& [node, v] : s.data().inputs) {
     check<GraphError>(s.is_set[v], "run: input '", s.value(v).name, "' was never set");
   }
@@ -355,7 +363,7 @@ void Executor::run(const RunOptions& options) {
     if (!s.recording) s.recording = s.backend.record(s.stream, s.work(), dependencies(s.data()));
     return s.backend.replay(s.recording.get(), s.stream);
   }
-  if (options.poison && s.data().arena_bytes > 0) s.backend.fill(s.arena.data(), 0xff, s.data().arena_bytes, s.stream);
+  if (options.poison && s.data().arena_bytes > 0) s.backend.fill(s.arena, 0xff, s.data().arena_bytes, s.stream);
   for (std::size_t i = 0; i < s.calls.size(); ++i) {
     s.run_step(i);
     const PlanStep& step = s.data().steps[i];
@@ -370,8 +378,9 @@ void Executor::run(const RunOptions& options) {
 }
 
 void Executor::release_memory() {
-  state_->arena.forget();
-  if (state_->parameters != nullptr) state_->parameters->release_pages();
+  State& s = *state_;
+  (s.shares_arena() ? s.shared->arena : s.own_arena).forget();
+  if (s.parameters != nullptr) s.parameters->release_pages();
 }
 
 std::vector<double> Executor::profile() {
@@ -388,6 +397,8 @@ Tensor Executor::get(Value output) const {
   const auto it = state_->data().outputs.find({output.node, output.output});
   check<GraphError>(it != state_->data().outputs.end(), "get: '", output.graph->node(output).name,
                     "' is not an output of the plan");
+  check<GraphError>(!state_->shares_arena() || state_->shared->arena_holds == state_.get(),
+                    "get: another executor has run since, in the memory that they share");
   const PlanValue& value = state_->value(it->second);
   const Tensor tensor = state_->read(value, state_->address(it->second));
   const bool keep = tensor.dtype() == value.desc.type.dtype || is_float(value.desc.type.dtype);

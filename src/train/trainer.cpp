@@ -221,10 +221,12 @@ struct Trainer::State {
     std::vector<Value> outputs;
     for (const auto& [key, v] : j->outputs) outputs.push_back(v);
     for (const auto& [key, v] : j->report) outputs.push_back(v);
-    j->executor = std::make_unique<Executor>(
-        plan(j->graph, outputs, j->updates,
-             {.device = options.device, .precision = options.precision, .threads = options.threads, .fold = false}),
-        *parameters);
+    const PlanOptions how{
+        .device = options.device, .precision = options.precision, .threads = options.threads, .fold = false};
+    const Plan planned = plan(j->graph, outputs, j->updates, how);
+    // Stages run one after the other, in one memory. The first one, which anonymizes, has the most to keep.
+    if (jobs.size() == 1) parameters->share_arena(planned.arena_bytes());
+    j->executor = std::make_unique<Executor>(planned, *parameters);
     made = std::move(j);
     return *made;
   }

@@ -10,7 +10,6 @@ namespace g2face::golden {
 namespace {
 
 constexpr double times_recorded = 10;  // README of networks, section 10
-constexpr double sure_of_sign = 1e-2;  // of the row's largest recorded sample
 constexpr double float_rounding = 1.2e-7;
 
 struct Table {
@@ -43,8 +42,8 @@ std::vector<double> sample_of(const Tensor& t, std::size_t columns) {
 }
 
 /// Whether the first step's direction is sure: no rounding turns it around.
-std::vector<bool> sure(const std::vector<double>& gradient) {
-  const double floor = sure_of_sign * max_abs(gradient);
+std::vector<bool> sure(const std::vector<double>& gradient, double share) {
+  const double floor = share * max_abs(gradient);
   std::vector<bool> result;
   for (const double g : gradient) result.push_back(std::abs(g) > floor);
   return result;
@@ -78,7 +77,7 @@ void compare_parameters(const ParameterTables& t, const Parameters& recorded, co
     const std::vector<double> expected = want.row(i), got = sample_of(parameters[i], want.columns);
     std::vector<bool> certain(expected.size(), true);
     for (const Table& g : gradients) {
-      const std::vector<bool> these = sure(g.row(i));
+      const std::vector<bool> these = sure(g.row(i), limits.sure);
       for (std::size_t k = 0; k < certain.size(); ++k) certain[k] = certain[k] && these[k];
     }
     double worst = 0, worst_of_unsure = 0;

@@ -12,7 +12,8 @@ namespace g2face::golden {
 /// Limits of what kinks of activations leave of agreement (README of networks, section 5).
 struct TrainingLimits {
   double norm = 1e-3, sample = 1e-2;  // of gradients, relative to the row
-  double step = 0.1;                  // of a parameter, in units of the rate, where rounding does not decide the sign
+  double step = 0.1;                  // of a parameter, in units of the rate, where the sign of its gradient is sure:
+  double sure = 1e-2;                 // the gradient is above this share of the row's largest sample
 };
 
 /// What a network's tables are compared with.

@@ -122,6 +122,28 @@ TEST_CASE("updates: executors that share parameters see each other's changes") {
   }
 }
 
+TEST_CASE("updates: executors may share their memory") {
+  const Pair k;
+  const Value y = k.p + k.x, z = k.q * 2.0;
+  for (const Device& device : devices()) {
+    INFO(device.str());
+    DeviceParameters memory(device, k.parameters);
+    const Plan small = k.planned({z}, {}, device), large = k.planned({y, z}, {}, device);
+    memory.share_arena(large.arena_bytes());
+    CHECK_THROWS_WITH_AS(memory.share_arena(8), doctest::Contains("there is an arena already"), PlanError);
+    Executor one(large, memory), two(small, memory);
+    one.set(k.x, Tensor::from({4}, {1, 1, 1, 1}));
+    for (int i = 0; i < 2; ++i) {  // inputs stay
+      one.run({.poison = true});
+      CHECK(one.get(y).str() == "[2,3,4,5]");
+      CHECK_THROWS_WITH_AS(two.get(z), doctest::Contains("another executor has run since"), GraphError);
+      two.run({.poison = true});
+      CHECK(two.get(z).str() == "[16,16,16,16]");
+      CHECK_THROWS_WITH_AS(one.get(y), doctest::Contains("another executor has run since"), GraphError);
+    }
+  }
+}
+
 TEST_CASE("updates: the step that writes over a parameter waits for those that read it") {
   Graph g;
   const Value x = g.input({DType::f32, {3, 4}}, "x"), w = g.parameter({DType::f32, {4, 4}}, "w");

@@ -19,6 +19,11 @@ class DeviceParameters {
   /// Copies every tensor there is now. Throws DeviceError when there is not enough memory.
   DeviceParameters(const Device& device, const Parameters& parameters);
 
+  /// Gets memory that executors share instead of having an arena each: those made after this call whose plans need no
+  /// more. Only the outputs of the one that ran last can then be read. Throws DeviceError when there is not enough, and
+  /// PlanError if it was called before.
+  void share_arena(std::size_t bytes);
+
   /// A copy of what one holds now. Throws CheckpointError if there is none of that name.
   Tensor get(std::string_view name) const;
   /// A copy of all, in the dtypes that they came in (the reference device computes with doubles in between).
