@@ -43,6 +43,8 @@
 #include "g2face/plan/plan.hpp"
 #include "g2face/shape.hpp"
 #include "g2face/tensor.hpp"
+#include "g2face/train/dataset.hpp"
 #include "g2face/train/losses.hpp"
+#include "g2face/train/sampler.hpp"
 #include "g2face/train/schedule.hpp"
 #include "g2face/version.hpp"
