@@ -11,6 +11,7 @@
 #include "g2face/mesh.hpp"
 #include "g2face/tuning.hpp"
 #include "io/atomic_file.hpp"
+#include "io/config_fields.hpp"
 #include "io/image_files.hpp"
 #include "io/input_file.hpp"
 
@@ -83,6 +84,7 @@ fs::path model_path(const std::string& option) {
 
 int exit_code_of(const std::exception& error) {
   if (dynamic_cast<const UsageError*>(&error) != nullptr) return exit_code::usage;
+  if (dynamic_cast<const io::ConfigError*>(&error) != nullptr) return exit_code::usage;
   if (dynamic_cast<const ImageError*>(&error) != nullptr) return exit_code::bad_input;
   if (dynamic_cast<const MeshError*>(&error) != nullptr) return exit_code::bad_input;
   if (dynamic_cast<const io::FileError*>(&error) != nullptr) return exit_code::bad_input;
