@@ -31,7 +31,7 @@ set(may_models ${may_nn} nn)
 set(may_face ${may_models} models plan)
 set(may_payload ${may_models})
 set(may_anonymizer ${may_models} models face payload plan)
-set(may_train ${may_anonymizer})
+set(may_train ${may_anonymizer} io) # reads images, writes checkpoints and what TensorBoard shows
 set(may_eval ${may_anonymizer} anonymizer train)
 set(may_cli ${may_eval} eval io everything)
 set(may_examples ${may_eval} eval everything)

@@ -2,17 +2,17 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cctype>
 #include <cstdlib>
 #include <iostream>
 #include <map>
-#include <set>
 
 #include "backend.hpp"
 #include "g2face/image.hpp"
 #include "g2face/mesh.hpp"
 #include "g2face/tuning.hpp"
 #include "io/atomic_file.hpp"
+#include "io/config_fields.hpp"
+#include "io/image_files.hpp"
 #include "io/input_file.hpp"
 
 namespace g2face::cli {
@@ -84,6 +84,7 @@ fs::path model_path(const std::string& option) {
 
 int exit_code_of(const std::exception& error) {
   if (dynamic_cast<const UsageError*>(&error) != nullptr) return exit_code::usage;
+  if (dynamic_cast<const io::ConfigError*>(&error) != nullptr) return exit_code::usage;
   if (dynamic_cast<const ImageError*>(&error) != nullptr) return exit_code::bad_input;
   if (dynamic_cast<const MeshError*>(&error) != nullptr) return exit_code::bad_input;
   if (dynamic_cast<const io::FileError*>(&error) != nullptr) return exit_code::bad_input;
@@ -103,20 +104,12 @@ std::string message_of(const std::exception& error, const std::string& input) {
 
 namespace {
 
-bool is_image_name(const fs::path& path) {
-  static const std::set<std::string> known = {".png", ".jpg", ".jpeg", ".bmp", ".tga", ".ppm", ".pgm", ".pnm"};
-  std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return known.contains(extension);
-}
-
 template <class Iterator>
 std::vector<fs::path> images_below(const fs::path& folder) {
   std::vector<fs::path> files;
   try {
     for (const fs::directory_entry& entry : Iterator(folder)) {
-      if (entry.is_regular_file() && is_image_name(entry.path())) files.push_back(entry.path());
+      if (entry.is_regular_file() && io::is_image_name(entry.path())) files.push_back(entry.path());
     }
   } catch (const fs::filesystem_error& e) {
     throw ImageError(str(e.path1().string(), ": cannot read the folder: ", e.code().message(),

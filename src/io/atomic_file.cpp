@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <system_error>
 
 namespace g2face::io {
@@ -25,6 +26,7 @@ struct Slot {
 static_assert(std::atomic<SlotState>::is_always_lock_free);
 std::array<Slot, 32> slots;
 std::atomic<unsigned> next_number{0};
+constexpr std::string_view temporary_prefix = ".g2face-", temporary_suffix = ".tmp";
 
 [[noreturn]] void fail(const fs::path& path, const char* action, int code, std::uintmax_t bytes) {
   const std::string start = str(path.string(), ": ", action, ": ", std::generic_category().message(code), ": ");
@@ -104,7 +106,7 @@ class Temporary {
     for (int attempt = 0; attempt < 100; ++attempt) {
       // A short name of its own: one made from the target's could be too long.
       const std::string name =
-          (target_.parent_path() / str(".g2face-", ::getpid(), "-", next_number++, ".tmp")).string();
+          (target_.parent_path() / str(temporary_prefix, ::getpid(), "-", next_number++, temporary_suffix)).string();
       if (name.size() >= slot_->path.size()) fail(shown_, "cannot write", ENAMETOOLONG, bytes_);
       std::memcpy(slot_->path.data(), name.c_str(), name.size() + 1);
       slot_->state = SlotState::live;  // before the file exists, so that no moment is uncovered
@@ -158,6 +160,16 @@ void remove_temporary_files() noexcept {
     if (slot.state == SlotState::live) ::unlink(slot.path.data());
   }
   errno = saved;
+}
+
+void remove_abandoned_temporary_files(const fs::path& folder) noexcept {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error); !error && entry != fs::directory_iterator();
+       entry.increment(error)) {
+    const std::string name = entry->path().filename().string();
+    std::error_code ignored;  // one that stays is a nuisance, not a failure
+    if (name.starts_with(temporary_prefix) && name.ends_with(temporary_suffix)) fs::remove(entry->path(), ignored);
+  }
 }
 
 }  // namespace g2face::io

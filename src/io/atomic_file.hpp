@@ -35,4 +35,7 @@ void write_file(const std::filesystem::path& path, std::span<const std::span<con
 /// handler may call it (it does nothing that is not async-signal-safe), and writers still at work will fail.
 void remove_temporary_files() noexcept;
 
+/// Removes the temporary files that processes left in a folder when they were killed. Nobody may be writing there.
+void remove_abandoned_temporary_files(const std::filesystem::path& folder) noexcept;
+
 }  // namespace g2face::io

@@ -96,23 +96,35 @@ std::vector<Declared> declare(std::string_view network, const ModelConfig& confi
 
 void adopt_parameters(Parameters& parameters, std::span<const std::string_view> wanted, const ModelConfig& config) {
   resolve_aliases(parameters);
+  std::map<std::string, Type, std::less<>> expected;
+  Parameters present;
+  for (std::string_view network : wanted) {
+    for (Declared& d : declare(network, config)) expected.emplace(std::move(d.name), d.type);
+    for (const auto& [name, tensor] : parameters) {
+      if (name.starts_with(str(network, "/"))) present.set(name, tensor);
+    }
+  }
+  for (const auto& [name, type] : expected) {
+    if (!present.contains(name) || type.dtype != DType::f32 || !is_half(present.at(name).dtype())) continue;
+    parameters.set(name, present.at(name).to(DType::f32));
+    present.set(name, parameters.at(name));
+  }
+  const std::string message = differences(present, expected);
+  check<CheckpointError>(message.empty(), "parameters do not fit model '", config.name, "': ", message);
+}
+
+std::string differences(const Parameters& parameters, const std::map<std::string, Type, std::less<>>& expected) {
   std::string missing, wrong, unknown;
   const auto list = [](std::string& to, const auto&... parts) { to += str(to.empty() ? "" : ", ", parts...); };
-  for (std::string_view network : wanted) {
-    std::map<std::string, Type, std::less<>> expected;
-    for (Declared& d : declare(network, config)) expected.emplace(std::move(d.name), d.type);
-    for (const auto& [name, type] : expected) {
-      if (!parameters.contains(name)) {
-        list(missing, name);
-        continue;
-      }
-      Tensor& tensor = parameters.at(name);
-      if (type.dtype == DType::f32 && is_half(tensor.dtype())) tensor = tensor.to(DType::f32);
-      if (tensor.type() != type) list(wrong, name, " ", tensor.type().str(), " instead of ", type.str());
+  for (const auto& [name, type] : expected) {
+    if (!parameters.contains(name)) {
+      list(missing, name);
+    } else if (const Type& given = parameters.at(name).type(); given != type) {
+      list(wrong, name, " ", given.str(), " instead of ", type.str());
     }
-    for (const auto& [name, tensor] : parameters) {
-      if (name.starts_with(str(network, "/")) && !expected.contains(name)) list(unknown, name);
-    }
+  }
+  for (const auto& [name, tensor] : parameters) {
+    if (!expected.contains(name)) list(unknown, name);
   }
   std::string message;
   const auto report = [&](std::string_view what, const std::string& entries) {
@@ -121,7 +133,7 @@ void adopt_parameters(Parameters& parameters, std::span<const std::string_view> 
   report("missing", missing);
   report("of another shape or dtype", wrong);
   report("not known", unknown);
-  check<CheckpointError>(message.empty(), "parameters do not fit model '", config.name, "': ", message);
+  return message;
 }
 
 Parameters new_parameters(std::span<const std::string_view> wanted, const ModelConfig& config, Fill fill,

@@ -11,10 +11,12 @@
 #include <csignal>
 #include <thread>
 
+#include "child_process.hpp"
 #include "temporary_folder.hpp"
 
 using namespace g2face;
 using test::message_of;
+using test::status_of_child;
 using test::TemporaryFolder;
 
 namespace {
@@ -35,23 +37,6 @@ std::string refusal(const std::filesystem::path& path, const std::string& text =
   const std::string start = path.string() + ": ";
   REQUIRE(message.starts_with(start));
   return message.substr(start.size());
-}
-
-// Runs `f` in a child process and returns its exit status: limits and signals stay there.
-template <class F>
-int status_of_child(F&& f) {
-  const pid_t child = ::fork();
-  if (child == 0) {
-    int status = 99;
-    try {
-      status = f();
-    } catch (...) {
-    }
-    ::_exit(status);
-  }
-  int status = -1;
-  ::waitpid(child, &status, 0);
-  return status;
 }
 
 }  // namespace

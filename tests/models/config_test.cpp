@@ -37,16 +37,18 @@ TEST_CASE("configurations that nothing can be built with are refused, naming the
     CHECK_THROWS_WITH_AS(ModelConfig::from_json(json), message.c_str(), CheckpointError);
   };
   const std::string read = "model configuration: ", build = "model 'g2face-256': ";
-  refused("[]", read + "the text is not a JSON object");
-  refused("{", read + "the text is not a JSON object");
-  refused(R"({"depth":3})", read + "field 'depth' is unknown");
+  refused("[]", read + "is [], expected an object");
+  refused("{", read + "line 1, column 2: this is not JSON");
+  refused(R"({"mlp_dept":3})", read + "there is no option mlp_dept (did you mean mlp_depth?)");
   refused(R"({"name":3})", read + "name is 3, expected text");
   refused(R"({"mlp_lr_mul":"x"})", read + "mlp_lr_mul is \"x\", expected a number");
-  refused(R"({"style_dim":-1})", read + "style_dim is -1, expected a whole number, not negative");
-  refused(R"({"style_dim":1e30})", read + "style_dim is 1e+30, expected a whole number, not negative");
+  refused(R"({"style_dim":-1})", read + "style_dim is -1, expected a whole number from 0 to 1073741824");
+  refused(R"({"style_dim":1e30})", read + "style_dim is 1e+30, expected a whole number from 0 to 1073741824");
   refused(R"({"style_bands":[7,7]})", read + "style_bands is [7,7], expected a list of 3 whole numbers");
-  refused(R"({"channels":[4]})", read + "channels is [4], expected an object of channels by resolution");
-  refused(R"({"channels":{"four":4}})", read + "channels is \"four\", expected a resolution as key");
+  refused(R"({"channels":[4]})",
+          read + "channels is [4], expected an object of whole numbers by whole numbers, as {\"4\": 512}");
+  refused(R"({"channels":{"four":4}})",
+          read + "channels is {\"four\":4}, expected an object of whole numbers by whole numbers, as {\"4\": 512}");
   refused(R"({"resolution":100})", build + "resolution is 100, expected a power of two from 16 to 4096");
   refused(R"({"resolution":512})", build + "channels lack resolution 512");
   refused(R"({"resolution":128})",

@@ -2,6 +2,7 @@
 // All networks by name: what parameters they have, whether a model file fits, and how to make a new one.
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,10 @@ std::vector<Declared> declare(std::string_view network, const ModelConfig& confi
 /// has another type, or that belongs to one of the networks and is not known. Other networks and other names are left
 /// alone.
 void adopt_parameters(Parameters& parameters, std::span<const std::string_view> wanted, const ModelConfig& config = {});
+
+/// What keeps `parameters` from being exactly those: "missing: a, b; of another shape or dtype: c f32[2] instead of
+/// f32[3]; not known: d". Empty if nothing does.
+std::string differences(const Parameters& parameters, const std::map<std::string, Type, std::less<>>& expected);
 
 /// New values. `random`: as the reference begins training (equalised weights standard normal, strengths of noise and
 /// of hiding zero, ...; Philox numbers of seed and name). `reference`: the rule of reference_fill.hpp, which ignores
