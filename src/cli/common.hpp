@@ -104,5 +104,6 @@ void add_render(CLI::App& app, int& code);
 void add_verify(CLI::App& app, int& code);
 void add_doctor(CLI::App& app, int& code);
 void add_synth(CLI::App& app, int& code);
+void add_train(CLI::App& app, int& code);
 
 }  // namespace g2face::cli

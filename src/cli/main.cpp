@@ -55,6 +55,7 @@ int main(int argc, char** argv) {
   cli::add_render(app, code);
   cli::add_model(app, code);
   cli::add_synth(app, code);
+  cli::add_train(app, code);
   cli::add_doctor(app, code);
   try {
     app.parse(argc, argv);

@@ -2,16 +2,13 @@
 
 #include "g2face/models/config.hpp"
 #include "io/config_fields.hpp"
+#include "io/model_fields.hpp"
 
 namespace g2face {
-namespace {
 
-constexpr const char* architecture_key = "architecture";
-constexpr const char* where = "model configuration";
-
-io::VisitFields fields_of(ModelConfig& c) {
-  return [&c](io::ConfigFields& f) {
-    constexpr io::WholeRange size{0, std::int64_t{1} << 30};
+io::VisitFields io::model_fields(ModelConfig& c) {
+  return [&c](ConfigFields& f) {
+    constexpr WholeRange size{0, std::int64_t{1} << 30};
     f.field("name", c.name);
     f.field("resolution", c.resolution, size);
     f.field("channels", c.channels);
@@ -31,12 +28,17 @@ io::VisitFields fields_of(ModelConfig& c) {
   };
 }
 
+namespace {
+
+constexpr const char* architecture_key = "architecture";
+constexpr const char* where = "model configuration";
+
 /// Lets `read` set a configuration. A model that cannot be built is a matter of its file.
 template <class Read>
 ModelConfig checked(Read&& read) {
   ModelConfig config;
   try {
-    read(fields_of(config));
+    read(io::model_fields(config));
   } catch (const io::ConfigError& error) {
     throw CheckpointError(error.what());
   }
@@ -52,7 +54,7 @@ ModelConfig ModelConfig::from_json(std::string_view text) {
 
 std::string ModelConfig::to_json() const {
   ModelConfig copy = *this;
-  return io::write_config(fields_of(copy));
+  return io::write_config(io::model_fields(copy));
 }
 
 ModelConfig ModelConfig::of(const Parameters& parameters) {
@@ -61,7 +63,7 @@ ModelConfig ModelConfig::of(const Parameters& parameters) {
 
 void ModelConfig::store(Parameters& parameters) const {
   ModelConfig copy = *this;
-  io::write_fact(parameters, architecture_key, fields_of(copy));
+  io::write_fact(parameters, architecture_key, io::model_fields(copy));
 }
 
 }  // namespace g2face

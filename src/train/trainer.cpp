@@ -241,8 +241,8 @@ struct Trainer::State {
   void add_report(const std::string& stage, Job& j, StepReport& report) const {
     for (const auto& [name, v] : j.report) {
       const double value = j.executor->get(v).item();
-      check<Error>(std::isfinite(value), "training step ", taken + 1, ": ", stage, '/', name, " is ", value,
-                   "; the parameters are worthless now: go on from the last checkpoint with a lower rate");
+      check<NotFiniteError>(std::isfinite(value), "training step ", taken + 1, ": ", stage, '/', name, " is ", value,
+                            "; the parameters are worthless now: go on from the last checkpoint with a lower rate");
       report.emplace_back(str(stage, '/', name), value);
     }
   }
@@ -444,6 +444,15 @@ Trainer& Trainer::operator=(Trainer&&) noexcept = default;
 StepReport Trainer::step(const Tensor& images) { return state_->step(images); }
 std::int64_t Trainer::steps() const { return state_->taken; }
 Preview Trainer::preview(const Tensor& images) { return state_->preview(images); }
+Parameters Trainer::model() const {
+  Parameters used = state_->for_use();
+  std::vector<std::string> kept;
+  for (const auto& [name, tensor] : used)
+    if (name.starts_with(str(optimizer_name, '/'))) kept.push_back(name);
+  for (const std::string& name : kept) used.erase(name);
+  state_->model.store(used);
+  return used;
+}
 Parameters Trainer::state() const {
   Parameters all = state_->parameters->get();
   state_->model.store(all);

@@ -24,6 +24,11 @@ struct TrainerOptions {
   bool check_finite = false;
 };
 
+/// A loss was not finite: the parameters are worthless.
+struct NotFiniteError : Error {
+  using Error::Error;
+};
+
 /// What a step reports: numbers by name, in a fixed order. Losses have their weight in them:
 /// "anonymize/identity", ..., "anonymize/total", "recover/...", "discriminate/real", ".../fake", ".../r1" (every 16th
 /// step), "bits wrong" (of those read in the anonymized pictures, 0..1), "rate".
@@ -53,14 +58,15 @@ class Trainer {
   static std::vector<std::string_view> networks(const ModelConfig& model, const TrainingRecipe& recipe);
 
   /// One step: anonymize, recover, discriminate.   images [batch,3,R,R], -1..1
-  /// The result is the same, bit for bit, for the same state, images, recipe and device. Throws Error if a loss is not
-  /// finite; the parameters are worthless then.
+  /// The result is the same, bit for bit, for the same state, images, recipe and device. Throws NotFiniteError.
   StepReport step(const Tensor& images);
   std::int64_t steps() const;  // that were taken, with those before
 
   /// What the model makes of images [N,3,R,R] now, with the averaged weights if there are any.
   Preview preview(const Tensor& images);
 
+  /// The networks of the model as others use it, with the averaged weights if there are any.
+  Parameters model() const;
   /// All that training goes on from: parameters, running statistics, "adam/...", "ema/...".
   Parameters state() const;
 
