@@ -190,15 +190,15 @@ class Run {
       check<UsageError>(last->state.dataset == data_->fingerprint(), options_.data,
                         ": holds other images than those that the training began with");
     }
+    const std::int64_t first = last ? last->state.step : 0;
+    saved_ = last ? first : -1;
+    trainer_ = std::make_unique<Trainer>(config_.model, config_.recipe, last ? last->parameters : start(),
+                                         trainer_options(first));
     make_folder_of(folder_ / "config.json");
     write_text(folder_ / "config.json", config_.to_json());
     log_.open(folder_ / "log.txt", std::ios::app);
     check<ImageError>(log_.good(), (folder_ / "log.txt").string(), ": cannot be written");
-    const std::int64_t first = last ? last->state.step : 0;
-    saved_ = last ? first : -1;
     if (last) log(str("going on after step ", first, " (", last->file, ")"));
-    trainer_ = std::make_unique<Trainer>(config_.model, config_.recipe, last ? last->parameters : start(),
-                                         trainer_options(first));
     events_ = std::make_unique<EventWriter>(folder_.string(), first > 0 ? std::optional(first + 1) : std::nullopt);
     // Looked at in every sample grid: the first images of the order.
     shown_ = data_->batch(0, std::min(config_.samples, data_->size()));
