@@ -37,9 +37,9 @@ struct Taps {
 /// Returns false for a position that reads no pixel of the axis.
 G2FACE_BOTH inline bool find_taps(double position, std::int64_t extent, bool slope, Taps& taps) {
   if (!(position > -1 && position < static_cast<double>(extent))) return false;  // nor if it is NaN
-  const double before = floor(position);
-  const auto share = static_cast<float>(position - before);
-  taps = {static_cast<std::int64_t>(before), {slope ? -1.f : 1 - share, slope ? 1.f : share}};
+  const std::int64_t before = static_cast<std::int64_t>(position + 1) - 1;
+  const auto share = static_cast<float>(position - static_cast<double>(before));
+  taps = {before, {slope ? -1.f : 1 - share, slope ? 1.f : share}};
   return true;
 }
 
@@ -85,6 +85,7 @@ struct Readers {
   double map[6];
   double inverse[2];  // the second row of the inverse of the linear part
   bool has_inverse;
+  double columns_per_pixel[2];  // along x, along y
 
   G2FACE_BOTH static Readers of(const float* m) {
     Readers r{};
@@ -94,36 +95,46 @@ struct Readers {
     const double scale = r.has_inverse ? 1 / det : 0;
     r.inverse[0] = -c * scale;
     r.inverse[1] = a * scale;
+    r.columns_per_pixel[0] = 1 / a;
+    r.columns_per_pixel[1] = 1 / c;
     return r;
   }
 
   /// Cuts [first, last] down to what lies in [low, high], which counts from the centre of the axis.
-  G2FACE_BOTH static void cut(double low, double high, std::int64_t extent, double& first, double& last) {
-    const double from = ceil(low + centre(extent)), to = floor(high + centre(extent));
-    if (from > first) first = from;
-    if (to < last) last = to;
+  G2FACE_BOTH static void cut(double low, double high, std::int64_t extent, std::int64_t& first, std::int64_t& last) {
+    const double from = low + centre(extent), to = high + centre(extent);
+    if (from > static_cast<double>(last) || to < static_cast<double>(first)) {
+      last = first - 1;
+      return;
+    }
+    if (from > static_cast<double>(first)) {
+      first = static_cast<std::int64_t>(from);
+      if (static_cast<double>(first) < from) ++first;
+    }
+    if (to < static_cast<double>(last)) last = static_cast<std::int64_t>(to);
   }
 
   /// The rows that may read pixel (x, y), counted from the centre of its image.
-  G2FACE_BOTH void rows(const Problem& p, double x, double y, double& first, double& last) const {
+  G2FACE_BOTH void rows(const Problem& p, double x, double y, std::int64_t& first, std::int64_t& last) const {
     first = 0;
-    last = static_cast<double>(p.rows - 1);
+    last = p.rows - 1;
     if (!has_inverse) return;
     const double middle = inverse[0] * (x - map[2]) + inverse[1] * (y - map[5]);
     const double half = reach * (fabs(inverse[0]) + fabs(inverse[1]));
     cut(middle - half, middle + half, p.rows, first, last);
   }
   /// Of a row `line`, counted from the centre of the result, the columns.
-  G2FACE_BOTH void columns(const Problem& p, double x, double y, double line, double& first, double& last) const {
+  G2FACE_BOTH void columns(const Problem& p, double x, double y, double line, std::int64_t& first,
+                           std::int64_t& last) const {
     first = 0;
-    last = static_cast<double>(p.columns - 1);
+    last = p.columns - 1;
     for (int k = 0; k < 2; ++k) {
-      const double step = map[3 * k], rest = (k == 0 ? x : y) - map[3 * k + 1] * line - map[3 * k + 2];
-      if (step == 0) {
-        if (fabs(rest) >= reach) last = -1;
+      const double rest = (k == 0 ? x : y) - map[3 * k + 1] * line - map[3 * k + 2];
+      if (map[3 * k] == 0) {
+        if (fabs(rest) >= reach) last = first - 1;
         continue;
       }
-      const double a = (rest - reach) / step, b = (rest + reach) / step;
+      const double a = (rest - reach) * columns_per_pixel[k], b = (rest + reach) * columns_per_pixel[k];
       cut(a < b ? a : b, a < b ? b : a, p.columns, first, last);
     }
   }
@@ -138,14 +149,13 @@ G2FACE_BOTH inline void gather_pixel(const Problem& p, const float* map, const R
   const std::int64_t count = p.channels - channel < lanes ? p.channels - channel : lanes;
   const double x = static_cast<double>(j) - centre(p.width), y = static_cast<double>(i) - centre(p.height);
   float sums[lanes] = {};
-  double top = 0, bottom = 0;
+  std::int64_t top = 0, bottom = 0, left = 0, right = 0;
   readers.rows(p, x, y, top, bottom);
-  for (double row = top; row <= bottom; ++row) {
-    double left = 0, right = 0;
-    const double py = row - centre(p.rows);
+  for (std::int64_t row = top; row <= bottom; ++row) {
+    const double py = static_cast<double>(row) - centre(p.rows);
     readers.columns(p, x, y, py, left, right);
-    for (double column = left; column <= right; ++column) {
-      const double px = column - centre(p.columns);
+    for (std::int64_t column = left; column <= right; ++column) {
+      const double px = static_cast<double>(column) - centre(p.columns);
       Taps h{}, v{};
       if (!find_taps(along(map, px, py) + centre(p.width), p.width, p.slope_x, h) ||
           !find_taps(along(map + 3, px, py) + centre(p.height), p.height, p.slope_y, v))
@@ -153,8 +163,7 @@ G2FACE_BOTH inline void gather_pixel(const Problem& p, const float* map, const R
       const std::int64_t a = i - v.first, b = j - h.first;
       if (a < 0 || a > 1 || b < 0 || b > 1) continue;
       const float weight = v.weight[a] * h.weight[b];
-      const float* const from =
-          dy + static_cast<std::int64_t>(row) * p.columns + static_cast<std::int64_t>(column) + channel * p.result();
+      const float* const from = dy + row * p.columns + column + channel * p.result();
       for (int k = 0; k < lanes; ++k) {
         if (k < count) sums[k] += weight * from[k * p.result()];
       }
