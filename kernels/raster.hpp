@@ -6,12 +6,7 @@
 
 #include "g2face/graph/op.hpp"
 #include "g2face/ops/rasterize.hpp"
-
-#ifdef __CUDACC__
-#define G2FACE_BOTH __host__ __device__
-#else
-#define G2FACE_BOTH
-#endif
+#include "kernels/both.hpp"
 
 namespace g2face::raster {
 

@@ -2,6 +2,7 @@
 // All ops.
 
 #include "g2face/ops/adam.hpp"
+#include "g2face/ops/affine_sample2d.hpp"
 #include "g2face/ops/angular_margin.hpp"
 #include "g2face/ops/antialias.hpp"
 #include "g2face/ops/batch_norm.hpp"

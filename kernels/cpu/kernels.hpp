@@ -9,6 +9,7 @@
 #include "g2face/graph/op.hpp"
 #include "g2face/graph/step.hpp"
 #include "g2face/ops/adam.hpp"
+#include "g2face/ops/affine_sample2d.hpp"
 #include "g2face/ops/bits.hpp"
 #include "g2face/ops/broadcast.hpp"
 #include "g2face/ops/cast.hpp"
@@ -38,6 +39,8 @@ using MaybeStep = std::optional<Step>;
 using LayoutChoices = std::vector<LayoutChoice>;
 
 MaybeStep adam_cpu(const AdamAttrs& a, const Signature& s);
+MaybeStep affine_sample2d_cpu(const AffineSample2dAttrs& a, const Signature& s);
+MaybeStep affine_sample2d_grad_cpu(const AffineSample2dAttrs& a, const Signature& s);
 MaybeStep antialias_cpu(const NoAttrs& a, const Signature& s);
 MaybeStep barycentrics_cpu(const NoAttrs& a, const Signature& s);
 MaybeStep barycentrics_grad_cpu(const NoAttrs& a, const Signature& s);

@@ -38,9 +38,9 @@ struct Axis {
 struct RowArgs {
   const float* in;  // an input row
   float* out;       // outputs [begin, end) of it
-  const std::int64_t* base;
+  const std::int64_t *base, *alike;
   const float* weights;
-  std::int64_t begin, end, taps;
+  std::int64_t begin, end, taps, up, down;
 };
 
 /// Filters a row of vectors of `lanes` channels.
@@ -64,31 +64,46 @@ struct FilterBlocks {
   }
 };
 
-/// Filters a row of single values. Where neighbouring outputs have neighbouring inputs and the same weights, that is,
-/// without up- or downsampling and away from the borders, whole vectors are computed.
-struct FilterRow {
-  G2FACE_INLINE void operator()(const RowArgs& r) const {
-    const std::int64_t taps = r.taps;
-    for (std::int64_t o = r.begin; o < r.end;) {
-      std::int64_t same = 1;
-      while (o + same < r.end && same < 64 && r.base[o + same] == r.base[o] + same && equal(r, o, o + same)) ++same;
-      const float* x = r.in + r.base[o];
-      const float* w = r.weights + o * taps;
-      float* y = r.out + (o - r.begin);
-      for (std::int64_t i = 0; i < same; ++i) y[i] = 0;
-      for (std::int64_t j = 0; j < taps; ++j) {
-        const float weight = w[j];
-#pragma omp simd
-        for (std::int64_t i = 0; i < same; ++i) y[i] += weight * x[i + j];
-      }
-      o += same;
-    }
+/// How many outputs from o on, each `up` after the one before, have the same weights and inputs that move by `down`:
+/// all away from the borders.
+void count_alike(const Axis& axis, const float* weights, std::int64_t* to) {
+  const std::int64_t taps = axis.taps();
+  for (std::int64_t o = axis.out - 1; o >= 0; --o) {
+    const std::int64_t next = o + axis.up;
+    const bool alike = next < axis.out && axis.base(next) == axis.base(o) + axis.down &&
+                       std::equal(weights + o * taps, weights + (o + 1) * taps, weights + next * taps);
+    to[o] = alike ? to[next] + 1 : 1;
   }
-  G2FACE_INLINE static bool equal(const RowArgs& r, std::int64_t a, std::int64_t b) {
+}
+
+/// Filters a row of single values: vectors of outputs that are alike.
+struct FilterRow {
+  static constexpr std::int64_t most = 64;  // outputs at once
+
+  template <int fixed_step>
+  G2FACE_INLINE static void filter(const RowArgs& r, std::int64_t o, std::int64_t count) {
+    const std::int64_t step = fixed_step > 0 ? fixed_step : r.down;
+    const float *x = r.in + r.base[o], *w = r.weights + o * r.taps;
+    float sums[most] = {};
     for (std::int64_t j = 0; j < r.taps; ++j) {
-      if (r.weights[a * r.taps + j] != r.weights[b * r.taps + j]) return false;
+      const float weight = w[j];
+#pragma omp simd
+      for (std::int64_t i = 0; i < count; ++i) sums[i] += weight * x[i * step + j];
     }
-    return true;
+    float* y = r.out + (o - r.begin);
+    for (std::int64_t i = 0; i < count; ++i) y[i * r.up] = sums[i];
+  }
+  G2FACE_INLINE void operator()(const RowArgs& r) const {
+    for (std::int64_t phase = r.begin; phase < std::min(r.end, r.begin + r.up); ++phase) {
+      for (std::int64_t o = phase, count = 0; o < r.end; o += count * r.up) {
+        count = std::min({r.alike[o], most, (r.end - o + r.up - 1) / r.up});
+        if (r.down == 1) {
+          filter<1>(r, o, count);
+        } else {
+          filter<0>(r, o, count);
+        }
+      }
+    }
   }
 };
 
@@ -161,7 +176,7 @@ struct Problem {
 
 /// Where things lie in the workspace.
 struct Places {
-  std::size_t bases, filters, weights_x, weights_y, rings;
+  std::size_t bases, alike, filters, weights_x, weights_y, rings;
   std::size_t total;
 };
 
@@ -170,6 +185,7 @@ Places places_of(const Problem& p, int threads) {
   cpu::Workspace w;
   Places at{};
   at.bases = w.add(static_cast<std::size_t>(p.x.out) * sizeof(std::int64_t));
+  at.alike = w.add(static_cast<std::size_t>(p.x.out) * sizeof(std::int64_t));
   at.filters = w.add(floats(p.y.kernel * (p.x.kernel + p.y.kernel)));
   at.weights_x = w.add(floats(p.x.out * p.x.taps()));
   at.weights_y = w.add(floats(p.y.out * p.y.taps()));
@@ -213,8 +229,8 @@ std::int64_t factor(const Problem& p, const float* f, float* to) {
 }
 
 /// A strip of a segment of a plane.
-void run_part(const Problem& p, const float* in, float* out, const std::int64_t* bases, const float* weights_x,
-              const float* weights_y, float* ring, std::int64_t part, bool accumulate) {
+void run_part(const Problem& p, const float* in, float* out, const std::int64_t* bases, const std::int64_t* alike,
+              const float* weights_x, const float* weights_y, float* ring, std::int64_t part, bool accumulate) {
   const std::int64_t plane = part / (p.segments * p.strips), rest = part % (p.segments * p.strips);
   const std::int64_t y0 = rest / p.strips * p.segment, y1 = std::min(p.y.out, y0 + p.segment);
   const std::int64_t x0 = rest % p.strips * p.strip, x1 = std::min(p.x.out, x0 + p.strip);
@@ -225,7 +241,8 @@ void run_part(const Problem& p, const float* in, float* out, const std::int64_t*
   for (std::int64_t y = y0; y < y1; ++y) {
     const std::int64_t base = p.y.base(y);
     for (next = std::max(next, base); next < base + taps; ++next) {
-      p.filter({in + next * p.x.in * p.lanes, ring + next % taps * p.ring_row(), bases, weights_x, x0, x1, p.x.taps()});
+      p.filter({in + next * p.x.in * p.lanes, ring + next % taps * p.ring_row(), bases, alike, weights_x, x0, x1,
+                p.x.taps(), p.x.up, p.x.down});
     }
     float* row = out + (y * p.x.out + x0) * p.lanes;
     CombineArgs c{{}, weights_y + y * taps, taps, width, row, accumulate};
@@ -264,6 +281,7 @@ MaybeStep upfirdn2d_cpu(const Upfirdn2dAttrs& a, const Signature& s) {
   step.run = [p, at, threads = y.numel() < (1 << 14) ? 1 : s.threads](const Buffers& b, Stream&) {
     auto* bases = cpu::at<std::int64_t>(b.workspace, at.bases);
     for (std::int64_t o = 0; o < p.x.out; ++o) bases[o] = p.x.base(o);
+    auto* alike = cpu::at<std::int64_t>(b.workspace, at.alike);
     auto* filters = cpu::at<float>(b.workspace, at.filters);
     auto* weights_x = cpu::at<float>(b.workspace, at.weights_x);
     auto* weights_y = cpu::at<float>(b.workspace, at.weights_y);
@@ -273,10 +291,11 @@ MaybeStep upfirdn2d_cpu(const Upfirdn2dAttrs& a, const Signature& s) {
       const float* filter = filters + term * (p.x.kernel + p.y.kernel);
       p.y.weights(filter, weights_y);
       p.x.weights(filter + p.y.kernel, weights_x);
+      count_alike(p.x, weights_x, alike);
       cpu::parallel_parts(threads, p.planes * p.segments * p.strips, [&](int t, std::int64_t begin, std::int64_t end) {
         for (std::int64_t part = begin; part < end; ++part) {
-          run_part(p, b.get<float>(0), b.out_as<float>(), bases, weights_x, weights_y, rings + t * p.ring_floats(),
-                   part, term > 0);
+          run_part(p, b.get<float>(0), b.out_as<float>(), bases, alike, weights_x, weights_y,
+                   rings + t * p.ring_floats(), part, term > 0);
         }
       });
     }

@@ -9,6 +9,7 @@
 #include "g2face/graph/op.hpp"
 #include "g2face/graph/step.hpp"
 #include "g2face/ops/adam.hpp"
+#include "g2face/ops/affine_sample2d.hpp"
 #include "g2face/ops/binary.hpp"
 #include "g2face/ops/bits.hpp"
 #include "g2face/ops/broadcast.hpp"
@@ -37,6 +38,8 @@
 namespace g2face {
 
 std::optional<Step> adam_cuda(const AdamAttrs& a, const Signature& s);
+std::optional<Step> affine_sample2d_cuda(const AffineSample2dAttrs& a, const Signature& s);
+std::optional<Step> affine_sample2d_grad_cuda(const AffineSample2dAttrs& a, const Signature& s);
 std::optional<Step> barycentrics_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> barycentrics_grad_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> binary_cuda(const BinaryAttrs& a, const Signature& s);

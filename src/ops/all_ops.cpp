@@ -10,6 +10,8 @@ std::span<const OpDef* const> all_ops() {
   // clang-format off
   static constexpr std::array ops{
       &adam_op,
+      &affine_sample2d_grad_op,
+      &affine_sample2d_op,
       &angular_margin_op,
       &antialias_op,
       &barycentrics_grad_op,

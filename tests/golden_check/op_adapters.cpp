@@ -180,13 +180,11 @@ constexpr OpAdapter table[] = {
 std::span<const OpAdapter> generating_adapters() { return table; }
 
 const OpAdapter* find_adapter(std::string_view op) {
-  for (const auto& adapters :
-       {generating_adapters(), analysing_adapters(), training_adapters(), aligning_adapters(), face_adapters()})
+  for (const auto& adapters : {generating_adapters(), analysing_adapters(), training_adapters(), augmenting_adapters(),
+                               aligning_adapters(), face_adapters()})
     for (const OpAdapter& a : adapters)
       if (a.prefix ? op.starts_with(a.op) : op == a.op) return &a;
   return nullptr;
 }
-
-bool is_expected_later(std::string_view family) { return family == "o_augment"; }
 
 }  // namespace g2face::golden

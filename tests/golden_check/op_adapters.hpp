@@ -18,14 +18,12 @@ struct OpAdapter {
 /// Null if nothing of that name exists.
 const OpAdapter* find_adapter(std::string_view op);
 
-/// Families that are announced and have no adapters yet; `family` is the one in the metadata of a file.
-bool is_expected_later(std::string_view family);
-
-/// The table, in a file each: what generates images, what looks at them, what trains both, what finds the face,
-/// and the 3D face model.
+/// The table, in a file each: what generates images, what looks at them, what trains both, what augments their
+/// images, what finds the face, and the 3D face model.
 std::span<const OpAdapter> generating_adapters();
 std::span<const OpAdapter> analysing_adapters();
 std::span<const OpAdapter> training_adapters();
+std::span<const OpAdapter> augmenting_adapters();
 std::span<const OpAdapter> aligning_adapters();
 std::span<const OpAdapter> face_adapters();
 
