@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "kernels/cpu/layout.hpp"
+#include "kernels/cpu/parallel.hpp"
 #include "kernels/cpu/winograd_plan.hpp"
 
 namespace g2face::cpu {
@@ -96,11 +97,14 @@ constexpr std::array<TapList, 4> phase_taps{
 
 /// Order: [panel of kPanel outputs][part][input channel][tap][output of the panel]. Parts: parities of up3x3_stride2,
 /// phases of conv4x4_stride2 (which continue the depth), else one. `w` is [co][ci][taps], for up3x3_stride2
-/// [ci][co][taps].
-void pack_weights(const float* w, float* dst, const Shape& s) {
+/// [ci][co][taps]. Where a convolution is the input gradient of another, `w` is that one's: [ci][co][taps], and the
+/// last tap comes first. Packs panels begin..end.
+void pack_panels(const float* w, float* packed, const Shape& s, bool gradient, std::size_t begin, std::size_t end) {
   const bool up = s.kind == Kind::up3x3_stride2, down = s.kind == Kind::conv4x4_stride2;
   const std::size_t ci = size(s.ci), co = size(s.co), taps = down ? 16 : 9;
-  const std::size_t out_stride = up ? taps : ci * taps, in_stride = up ? co * taps : taps;
+  const bool swapped = up || gradient;
+  const std::size_t out_stride = swapped ? taps : ci * taps, in_stride = swapped ? co * taps : taps;
+  float* dst = packed + begin * kPanel * ci * taps;
   const auto part = [&](std::size_t first, std::size_t width, std::size_t count, auto tap_at) {
     for (std::size_t c = 0; c < ci; ++c) {
       for (std::size_t t = 0; t < count; ++t) {
@@ -108,14 +112,14 @@ void pack_weights(const float* w, float* dst, const Shape& s) {
       }
     }
   };
-  for (std::size_t first = 0; first < co; first += kPanel) {
+  for (std::size_t first = begin * kPanel; first < std::min(co, end * kPanel); first += kPanel) {
     const std::size_t width = std::min(kPanel, co - first);
     if (up || down) {
       for (const TapList& list : down ? phase_taps : up_taps) {
         part(first, width, list.count, [&](std::size_t t) { return std::size_t{list.tap[t]}; });
       }
     } else {
-      part(first, width, taps, [](std::size_t t) { return t; });
+      part(first, width, taps, [&](std::size_t t) { return gradient ? taps - 1 - t : t; });
     }
   }
 }
@@ -150,12 +154,12 @@ std::string_view name_of(winograd::Kind kind) {
 
 /// x and y: what the kernel reads and writes; `smallest`: the extent from which on it beats oneDNN.
 MaybeStep step_for(winograd::Kind kind, const TensorDesc& x, const TensorDesc& y, std::string_view op,
-                   const Signature& s) {
+                   const Signature& s, bool gradient = false) {
   constexpr std::int64_t min_channels = 64;
   const g2face::Shape &from = x.type.shape, &to = y.type.shape;
-  const bool suits = s.precision == Precision::fast && s.known[1] && x.layout == native_layout() &&
-                     y.layout == native_layout() && from[1] % 16 == 0 && to[1] % 16 == 0 && from[1] >= min_channels &&
-                     to[1] >= min_channels && from.numel() > 0;
+  const bool suits = s.precision == Precision::fast && x.layout == native_layout() && y.layout == native_layout() &&
+                     from[1] % 16 == 0 && to[1] % 16 == 0 && from[1] >= min_channels && to[1] >= min_channels &&
+                     from.numel() > 0;
   // The transposed convolution is measured by its input.
   const g2face::Shape& measured = kind == winograd::Kind::up3x3_stride2 ? from : to;
   const std::int64_t smallest = kind == winograd::Kind::up3x3_stride2 ? 32 : kind == winograd::Kind::conv3x3 ? 7 : 16;
@@ -166,12 +170,31 @@ MaybeStep step_for(winograd::Kind kind, const TensorDesc& x, const TensorDesc& y
   const winograd::Plan plan = winograd::make_plan(shape, s.threads);
   Step step;
   step.kernel = str(op, " winograd:", name_of(kind));
-  step.workspace = (plan.shared_floats + static_cast<std::size_t>(s.threads) * plan.private_floats) * sizeof(float);
-  step.packings.push_back({1, TensorDesc{s.in[1].type, Layout::nchw}.bytes(), [shape](const void* w, void* packed) {
-                             winograd::pack_weights(static_cast<const float*>(w), static_cast<float*>(packed), shape);
-                           }});
-  step.run = [shape, plan, threads = s.threads, run = kernel_for(best_isa())](const Buffers& b, Stream&) {
-    run({b.get<float>(0), b.get<float>(1), b.out_as<float>(), static_cast<float*>(b.workspace), shape, plan, threads});
+  Workspace workspace;
+  const std::size_t scratch =
+      workspace.add((plan.shared_floats + static_cast<std::size_t>(s.threads) * plan.private_floats) * sizeof(float));
+  const std::size_t weight_bytes = TensorDesc{s.in[1].type, Layout::nchw}.bytes();
+  const auto panels = static_cast<std::int64_t>(winograd::ceil_div(static_cast<std::size_t>(to[1]), kPanel));
+  const auto pack = [shape, gradient](const void* w, void* packed, std::int64_t begin, std::int64_t end) {
+    winograd::pack_panels(static_cast<const float*>(w), static_cast<float*>(packed), shape, gradient,
+                          static_cast<std::size_t>(begin), static_cast<std::size_t>(end));
+  };
+  const bool known = s.known[1];
+  const std::size_t packed_at = known ? 0 : workspace.add(weight_bytes);
+  step.workspace = workspace.total();
+  if (known)
+    step.packings.push_back(
+        {1, weight_bytes, [pack, panels](const void* w, void* to_pack) { pack(w, to_pack, 0, panels); }});
+  step.run = [=, threads = s.threads, run = kernel_for(best_isa())](const Buffers& b, Stream&) {
+    const float* weights = b.get<float>(1);
+    if (!known) {
+      float* packed = static_cast<float*>(at(b.workspace, packed_at));
+      parallel_for(threads, panels, 1,
+                   [&](std::int64_t begin, std::int64_t end) { pack(weights, packed, begin, end); });
+      weights = packed;
+    }
+    run({b.get<float>(0), weights, b.out_as<float>(), static_cast<float*>(at(b.workspace, scratch)), shape, plan,
+         threads});
   };
   return step;
 }
@@ -193,8 +216,11 @@ MaybeStep winograd_conv2d(const Conv2dAttrs& a, const Signature& s) {
 
 MaybeStep winograd_conv2d_input_grad(const Conv2dAttrs& a, const Signature& s) {
   const g2face::Shape &from = s.in[0].type.shape, &to = s.out[0].type.shape;
-  const bool up = a.groups == 1 && a.pad == Pair{0, 0} && kernel_of(s) == Pair{3, 3} && a.stride == Pair{2, 2} &&
-                  to[2] == 2 * from[2] + 1 && to[3] == 2 * from[3] + 1;
+  if (a.groups != 1 || kernel_of(s) != Pair{3, 3}) return std::nullopt;
+  // The input gradient of a convolution of stride 1 is another one.
+  if (a.pad == Pair{1, 1} && a.stride == Pair{1, 1} && to[2] == from[2] && to[3] == from[3])
+    return step_for(winograd::Kind::conv3x3, s.in[0], s.out[0], "conv2d_input_grad", s, true);
+  const bool up = a.pad == Pair{0, 0} && a.stride == Pair{2, 2} && to[2] == 2 * from[2] + 1 && to[3] == 2 * from[3] + 1;
   if (!up) return std::nullopt;
   return step_for(winograd::Kind::up3x3_stride2, s.in[0], s.out[0], "conv2d_input_grad", s);
 }
