@@ -37,6 +37,8 @@
 namespace g2face {
 
 std::optional<Step> adam_cuda(const AdamAttrs& a, const Signature& s);
+std::optional<Step> antialias_cuda(const NoAttrs& a, const Signature& s);
+std::optional<Step> antialias_grad_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> barycentrics_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> barycentrics_grad_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> binary_cuda(const BinaryAttrs& a, const Signature& s);

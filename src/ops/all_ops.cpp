@@ -11,6 +11,7 @@ std::span<const OpDef* const> all_ops() {
   static constexpr std::array ops{
       &adam_op,
       &angular_margin_op,
+      &antialias_grad_op,
       &antialias_op,
       &barycentrics_grad_op,
       &barycentrics_op,
