@@ -20,35 +20,39 @@ struct EdgeBlend {
   /// Of the pixel `at`, on side d.
   G2FACE_BOTH float distance(int d, std::int64_t at) const { return distances[d * pixels() + at]; }
 
-  /// The parts of its neighbours' colours that a pixel takes before they are divided, and their sum.
-  G2FACE_BOTH float weights(std::int64_t column, std::int64_t row, float (&weight)[4]) const {
+  /// The part of its neighbour's colour that a pixel takes, before the parts are divided.
+  G2FACE_BOTH float weight(int d, std::int64_t column, std::int64_t row) const {
     const std::int64_t at = row * width + column;
+    const float left = 0.5f - distance(d, at);
+    const float given = has(d, column, row) ? distance(d ^ 1, at + step(d)) - 0.5f : 0;
+    return (left > 0 ? left : 0) + (given > 0 ? given : 0);
+  }
+  /// All four, and their sum.
+  G2FACE_BOTH float weights(std::int64_t column, std::int64_t row, float (&all)[4]) const {
     float total = 0;
     for (int d = 0; d < 4; ++d) {
-      const float left = 0.5f - distance(d, at);
-      const float given = has(d, column, row) ? distance(d ^ 1, at + step(d)) - 0.5f : 0;
-      weight[d] = (left > 0 ? left : 0) + (given > 0 ? given : 0);
-      total += weight[d];
+      all[d] = weight(d, column, row);
+      total += all[d];
     }
     return total;
   }
 
   /// y at a pixel; `to` is a sample of it.
   G2FACE_BOTH void blend(std::int64_t column, std::int64_t row, float* to) const {
-    float weight[4];
-    const float total = weights(column, row, weight), divisor = total > 1 ? total : 1;
+    float parts[4];
+    const float total = weights(column, row, parts), divisor = total > 1 ? total : 1;
     for (std::int64_t c = 0; c < channels; ++c) {
       const std::int64_t at = c * pixels() + row * width + column;
       float change = 0;
       for (int d = 0; d < 4; ++d) {
-        if (weight[d] != 0) change += weight[d] * ((has(d, column, row) ? image[at + step(d)] : 0) - image[at]);
+        if (parts[d] != 0) change += parts[d] * ((has(d, column, row) ? image[at + step(d)] : 0) - image[at]);
       }
       to[at] = image[at] + change / divisor;
     }
   }
 
   /// What the result of a pixel depends on: the parts of its neighbours' colours in it, and the derivatives of <y, dy>
-  /// with respect to their weights.
+  /// with respect to their weights, 0 where that is 0.
   struct Slopes {
     float share[4], of_weight[4];
   };
@@ -59,7 +63,7 @@ struct EdgeBlend {
     for (std::int64_t c = 0; c < channels; ++c) {
       const std::int64_t at = c * pixels() + row * width + column;
       for (int d = 0; d < 4; ++d) {
-        s.of_weight[d] += dy[at] * ((has(d, column, row) ? image[at + step(d)] : 0) - image[at]);
+        if (s.share[d] != 0) s.of_weight[d] += dy[at] * ((has(d, column, row) ? image[at + step(d)] : 0) - image[at]);
       }
     }
     float through_divisor = 0;
@@ -67,7 +71,9 @@ struct EdgeBlend {
       s.share[d] /= divisor;
       if (total > 1) through_divisor += s.share[d] * s.of_weight[d];
     }
-    for (float& slope : s.of_weight) slope = (slope - through_divisor) / divisor;
+    for (int d = 0; d < 4; ++d) {
+      if (s.share[d] != 0) s.of_weight[d] = (s.of_weight[d] - through_divisor) / divisor;
+    }
     return s;
   }
 
@@ -78,8 +84,8 @@ struct EdgeBlend {
     const Slopes own = slopes(column, row, dy);
     float taken[4] = {}, of_taken[4] = {};  // by the neighbours
     for (int d = 0; d < 4; ++d) {
-      if (!has(d, column, row)) continue;
       const std::int64_t right = d == 0 ? -1 : d == 1 ? 1 : 0, down = d == 2 ? -1 : d == 3 ? 1 : 0;
+      if (!has(d, column, row) || weight(d ^ 1, column + right, row + down) == 0) continue;
       const Slopes other = slopes(column + right, row + down, dy);
       taken[d] = other.share[d ^ 1];
       of_taken[d] = other.of_weight[d ^ 1];
