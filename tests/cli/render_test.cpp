@@ -84,13 +84,12 @@ TEST_CASE("render: a face of a face model, the mean one and another" * doctest::
 
 TEST_CASE("render: the face that the network sees in a picture, over it" * doctest::skip(!io::has_matlab())) {
   const Place p;
-  REQUIRE(
-      run_program("model import-face '" G2FACE_TEST_DATA "/bfm_synthetic.mat' -o " + p.in("bfm.safetensors")).code ==
-      0);
+  REQUIRE(run_program(str("model import-face '" G2FACE_TEST_DATA "/bfm_synthetic.mat' -o ", p.in("bfm.safetensors")))
+              .code == 0);
   const auto draw = [&](const std::string& options, const std::string& face = "bfm.safetensors") {
     return run_program(str("render ", p.in(face), " ", options, " -o ", p.in("drawn.png"), " --size 64 --json"));
   };
-  const std::string seen = "--image " + p.in("face.png"), by_model = " --model '" + p.model + "'";
+  const std::string seen = str("--image ", p.in("face.png")), by_model = str(" --model '", p.model, "'");
   Outcome r = draw(seen + by_model);
   CAPTURE(r.text);
   CHECK(r.code == 0);
@@ -110,17 +109,17 @@ TEST_CASE("render: the face that the network sees in a picture, over it" * docte
   executor.run();
   const Tensor coefficients = executor.get(c).to(DType::f32);
   std::string list;
-  for (const float v : coefficients.as<float>()) list += (list.empty() ? "" : ",") + std::to_string(v);
+  for (const float v : coefficients.as<float>()) list += str(list.empty() ? "" : ",", std::to_string(v));
   Parameters file;
   file.set("coefficients", coefficients);
   file.save(p.dir / "c.safetensors");
-  const std::string over = " --over " + p.in("face.png");
-  CHECK(draw("--coefficients " + p.in("c.safetensors") + over).code == 0);
+  const std::string over = str(" --over ", p.in("face.png"));
+  CHECK(draw(str("--coefficients ", p.in("c.safetensors"), over)).code == 0);
   CHECK(read_text(p.dir / "drawn.png") == drawn);
   const Tensor want = load_image(p.dir / "drawn.png");
-  for (const std::string& text : {"[" + list + "]", "[[" + list + "]]"}) {
+  for (const std::string& text : {str("[", list, "]"), str("[[", list, "]]")}) {
     write_text(p.dir / "c.json", text);
-    CHECK(draw("--coefficients " + p.in("c.json") + over).code == 0);
+    CHECK(draw(str("--coefficients ", p.in("c.json"), over)).code == 0);
     CHECK(relative_error(load_image(p.dir / "drawn.png"), want) <
           0.01);  // six digits: some colours are rounded otherwise
   }
@@ -138,7 +137,7 @@ TEST_CASE("render: the face that the network sees in a picture, over it" * docte
                                     {"[1,", "no list in JSON"},
                                     {"[1e999]", "c.json"}}) {
     write_text(p.dir / "c.json", text);
-    r = draw("--coefficients " + p.in("c.json"));
+    r = draw(str("--coefficients ", p.in("c.json")));
     fails(r, text == std::string_view("[1,2]") ? 5 : 3, words);
     CHECK(r.one_error());
   }
@@ -150,10 +149,10 @@ TEST_CASE("render: the face that the network sees in a picture, over it" * docte
   fails(r, 5, "this face model has 5 + 64 + 80 modes");
   CHECK(r.one_error());
   fails(draw(seen), 2, "model");
-  fails(draw(seen + " --model " + p.in("bfm.safetensors")), 5, "bfm.safetensors");
+  fails(draw(str(seen, " --model ", p.in("bfm.safetensors"))), 5, "bfm.safetensors");
   fails(draw(seen + by_model + over), 2, "excludes");
   save_image(p.dir / "wide.png", fill("x", {1, 3, 64, 80}));
-  fails(draw("--image " + p.in("wide.png") + by_model), 2, "is not square");
+  fails(draw(str("--image ", p.in("wide.png"), by_model)), 2, "is not square");
 }
 
 TEST_CASE("render: what is wrong is said in one line, with the contract's exit code") {
