@@ -42,6 +42,7 @@ MaybeStep adam_cpu(const AdamAttrs& a, const Signature& s);
 MaybeStep affine_sample2d_cpu(const AffineSample2dAttrs& a, const Signature& s);
 MaybeStep affine_sample2d_grad_cpu(const AffineSample2dAttrs& a, const Signature& s);
 MaybeStep antialias_cpu(const NoAttrs& a, const Signature& s);
+MaybeStep antialias_grad_cpu(const NoAttrs& a, const Signature& s);
 MaybeStep barycentrics_cpu(const NoAttrs& a, const Signature& s);
 MaybeStep barycentrics_grad_cpu(const NoAttrs& a, const Signature& s);
 MaybeStep bits_to_float_cpu(const BitsAttrs& a, const Signature& s);

@@ -14,10 +14,13 @@
 #include "g2face/image.hpp"
 #include "g2face/mesh.hpp"
 #include "g2face/models/face_model.hpp"
+#include "g2face/models/networks.hpp"
+#include "g2face/models/recon.hpp"
 #include "g2face/models/renderer.hpp"
 #include "g2face/ops.hpp"
 #include "g2face/plan/executor.hpp"
 #include "io/json_text.hpp"
+#include "io/landmarks.hpp"
 
 namespace g2face::cli {
 
@@ -25,7 +28,7 @@ namespace {
 
 struct Options {
   CommonOptions common;
-  std::string input, coefficients, output, photo, mesh_output, show = "shaded";
+  std::string input, coefficients, image, model, output, photo, mesh_output, show = "shaded";
   std::int64_t size = 256;
   std::vector<double> angles = {0, 0, 0}, light = {0.3, 0.4, 1};
   bool as_is = false, both_sides = false;
@@ -91,7 +94,6 @@ struct Subject {
 };
 
 Subject from_obj(const Options& o) {
-  check<UsageError>(o.coefficients.empty(), "--coefficients are for face models, not for ", o.input);
   Subject s{load_obj(o.input), {}};
   if (!o.as_is) fit(s.mesh.positions);
   rotate(s.mesh.positions, o.angles);
@@ -101,10 +103,62 @@ Subject from_obj(const Options& o) {
   return s;
 }
 
-/// The tensor `coefficients` of a file, or those of the mean face.
-Tensor coefficients_of(const std::string& file, std::int64_t count) {
-  if (file.empty()) return Tensor::zeros({DType::f32, {1, count}});
-  const Tensor c = Parameters::load(file).at("coefficients");
+/// A picture that shows what the camera sees, which is square.
+Tensor square_photo(const std::string& file) {
+  Tensor photo = decode_picture(read_picture(file), file);
+  const std::int64_t height = photo.shape()[2], width = photo.shape()[3];
+  check<UsageError>(height == width, file, ": a picture of ", width, "x", height,
+                    " is not square: cut it with 'g2face crop' first");
+  return photo;
+}
+
+Tensor resized(const Tensor& photo, std::int64_t size) {
+  const std::int64_t old = photo.shape()[2];
+  return old == size ? photo : crop_resize(photo, {0, 0, old, old}, size, size);
+}
+
+/// As a .safetensors file has them in its tensor `coefficients`, or one of JSON.
+Tensor coefficients_in(const std::string& file) {
+  if (std::filesystem::path(file).extension() != ".json") return Parameters::load(file).at("coefficients");
+  const std::vector<double> numbers = io::read_coefficients(file);
+  Tensor c({DType::f32, {static_cast<std::int64_t>(numbers.size())}});
+  std::transform(numbers.begin(), numbers.end(), c.mutable_as<float>().begin(),
+                 [](double v) { return static_cast<float>(v); });
+  return c;
+}
+
+/// What the network `recon` of a model file sees in an aligned face crop.
+Tensor coefficients_seen(const Options& o, const Tensor& photo, const FaceModel& face, const PlanOptions& options) {
+  constexpr std::int64_t identity = 80, expression = 64, texture = 80;
+  check<CheckpointError>(face.identity == identity && face.expression == expression && face.texture == texture, o.input,
+                         ": this face model has ", face.identity, " + ", face.expression, " + ", face.texture,
+                         " modes, and the network gives coefficients for ", identity, " + ", expression, " + ", texture,
+                         ": give the face model that it was trained with, or --coefficients");
+  const std::string file = model_path(o.model).string();
+  Parameters parameters = Parameters::load(file);
+  const ModelConfig config = ModelConfig::of(parameters);
+  try {
+    adopt_parameters(parameters, std::array<std::string_view, 1>{"recon"}, config);
+  } catch (const CheckpointError& e) {
+    throw CheckpointError(str(file, ": ", e.what()));
+  }
+  const std::int64_t size = RenderOptions{}.height;  // the network was made for the pictures of this camera
+  Graph g;
+  const Value image = g.input({DType::f32, {1, 3, size, size}}, "image");
+  const Value seen = recon(Scope(g, "recon"), affine(image, 0.5, 0.5), config);
+  Executor executor(plan(g, {seen}, options), &parameters);
+  executor.set(image, resized(photo, size));
+  executor.run();
+  return executor.get(seen).to(DType::f32);
+}
+
+/// The coefficients to draw: given, seen, or those of the mean face.
+Tensor coefficients_of(const Options& o, const Tensor& photo, const FaceModel& face, const PlanOptions& options) {
+  const std::int64_t count = face.coefficient_count();
+  if (o.coefficients.empty() && o.image.empty()) return Tensor::zeros({DType::f32, {1, count}});
+  const bool given = o.image.empty();
+  const std::string& file = given ? o.coefficients : o.image;
+  const Tensor c = given ? coefficients_in(file) : coefficients_seen(o, photo, face, options);
   check<CheckpointError>(c.dtype() == DType::f32 && c.numel() == count, file, ": coefficients ", c.type().str(),
                          " are not those of one face of this model: they must be f32[", count, "]");
   for (const float v : c.as<float>()) {
@@ -114,7 +168,7 @@ Tensor coefficients_of(const std::string& file, std::int64_t count) {
 }
 
 /// The face of these coefficients: its pose is theirs, and its light, unless they have none.
-Subject from_face_model(const Options& o, const PlanOptions& options) {
+Subject from_face_model(const Options& o, const Tensor& photo, const PlanOptions& options) {
   const Parameters parameters = Parameters::load(o.input);
   const FaceModel model = FaceModel::of(parameters);
   Graph g;
@@ -122,7 +176,7 @@ Subject from_face_model(const Options& o, const PlanOptions& options) {
   const PosedFace face = posed_face(Scope(g, "face_model"), model, coefficients);
   const Value normals = rigid_transform(face_normals(model, face.shape), rotation_matrix(face.coefficients.angles));
   Executor executor(plan(g, {face.camera, face.texture, face.colour, normals}, options), &parameters);
-  const Tensor given = coefficients_of(o.coefficients, model.coefficient_count());
+  const Tensor given = coefficients_of(o, photo, model, options);
   executor.set(coefficients, given);
   executor.run();
   const auto result = [&](Value v) { return executor.get(v).to(DType::f32).reshape({model.vertices, 3}).clone(); };
@@ -164,13 +218,17 @@ Tensor compose(const Tensor& image, const Tensor& mask, const Tensor& photo) {
 
 int run(const Options& o) {
   const AnonymizerOptions run_options = resolve(o.common);
-  const std::vector<std::string> inputs = {o.input, o.photo, o.coefficients};
+  const std::vector<std::string> inputs = {o.input, o.photo, o.image, o.model, o.coefficients};
   require_new_file(o.output, inputs);
   if (!o.mesh_output.empty()) require_new_file(o.mesh_output, inputs);
   const PlanOptions plan_options{
       .device = run_options.device, .precision = run_options.precision, .threads = run_options.threads};
   const bool is_face = std::filesystem::path(o.input).extension() == ".safetensors";
-  Subject subject = is_face ? from_face_model(o, plan_options) : from_obj(o);
+  check<UsageError>(is_face || (o.coefficients.empty() && o.image.empty()),
+                    "--coefficients and --image are for face models, not for ", o.input);
+  const std::string& behind = o.image.empty() ? o.photo : o.image;
+  const Tensor photo = behind.empty() ? Tensor() : square_photo(behind);
+  Subject subject = is_face ? from_face_model(o, photo, plan_options) : from_obj(o);
   const MeshData& mesh = subject.mesh;
 
   const std::int64_t vertices = mesh.positions.shape()[0];
@@ -199,15 +257,7 @@ int run(const Options& o) {
   const Tensor ids = executor.get(r.raster.ids).to(DType::i32);
   if (is_depth) depth_to_grey(image);
 
-  Tensor photo;
-  if (!o.photo.empty()) {
-    photo = decode_picture(read_picture(o.photo), o.photo);
-    const std::int64_t height = photo.shape()[2], width = photo.shape()[3];
-    check<UsageError>(height == width, o.photo, ": a picture of ", width, "x", height,
-                      " is not square: cut it with 'g2face crop' first");
-    if (height != o.size) photo = crop_resize(photo, {0, 0, width, height}, o.size, o.size);
-  }
-  write_picture(o.output, compose(image, mask, photo));
+  write_picture(o.output, compose(image, mask, photo ? resized(photo, o.size) : photo));
   if (!o.mesh_output.empty()) save_mesh(o.mesh_output, mesh);
 
   const auto id = ids.as<std::int32_t>();
@@ -234,13 +284,21 @@ void add_render(CLI::App& app, int& code) {
   const auto o = std::make_shared<Options>();
   command->add_option("input", o->input, "mesh (.obj), perhaps with colours of vertices, or face model (.safetensors)")
       ->required();
-  command->add_option("--coefficients", o->coefficients,
-                      "of a face model's face: a .safetensors file with f32 `coefficients` (default: the mean face)");
+  CLI::Option* coefficients = command->add_option("--coefficients", o->coefficients,
+                                                  "of a face model's face: a .safetensors file with f32 "
+                                                  "`coefficients`, or .json [c, ...] (default: the mean face)");
   command->add_option("-o,--output", o->output, "picture to write")->required();
   command->add_option("--show", o->show, "shaded, colour (without light), normals, depth or mask")
       ->check(CLI::IsMember({"shaded", "colour", "normals", "depth", "mask"}))
       ->capture_default_str();
-  command->add_option("--over", o->photo, "square photo behind the mesh");
+  CLI::Option* over = command->add_option("--over", o->photo, "square photo behind the mesh");
+  command
+      ->add_option("--image", o->image,
+                   "aligned face crop (see 'g2face crop --align reference'): a face model's face is drawn over it with "
+                   "the coefficients that the network `recon` of --model sees in it")
+      ->excludes(coefficients)
+      ->excludes(over);
+  command->add_option("--model", o->model, "model file for --image (or environment G2FACE_MODEL)");
   command->add_option("--save-mesh", o->mesh_output, "also write the mesh as placed: .obj or .ply");
   command->add_option("--size", o->size, "height and width of the picture")
       ->check(CLI::Range(1, 4096))

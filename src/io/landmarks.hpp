@@ -1,5 +1,5 @@
 #pragma once
-// Landmarks of a face in a file of JSON: [[x, y], ...], in pixels.
+// What is known of a face, in files of JSON: landmarks and coefficients.
 
 #include <array>
 #include <filesystem>
@@ -7,8 +7,12 @@
 
 namespace g2face::io {
 
-/// At most 1 MB, 10,000 points. Throws FileError, "PATH: what: what to do", for a file that cannot be read and for
-/// anything but a list of pairs of finite numbers.
+// Files of at most 1 MB. These throw FileError, "PATH: what: what to do", for a file that cannot be read and for
+// anything but such a list of finite numbers.
+
+/// [[x, y], ...] in pixels, at most 10,000 points.
 std::vector<std::array<double, 2>> read_landmarks(const std::filesystem::path& path);
+/// [c, ...], or [[c, ...]], as a list of faces with one in it; at most 10,000 numbers.
+std::vector<double> read_coefficients(const std::filesystem::path& path);
 
 }  // namespace g2face::io

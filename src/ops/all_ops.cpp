@@ -13,6 +13,7 @@ std::span<const OpDef* const> all_ops() {
       &affine_sample2d_grad_op,
       &affine_sample2d_op,
       &angular_margin_op,
+      &antialias_grad_op,
       &antialias_op,
       &barycentrics_grad_op,
       &barycentrics_op,

@@ -37,6 +37,35 @@ TEST_CASE("antialias: every device, forward and gradients") {
   c.ok({{1, 1, 3, 4}, {{1, 4, 3, 4}, {0.01, 0.99}}});
   c.ok({{2, 3, 5, 7}, {{2, 4, 5, 7}, {0.01, 0.99}}});
   c.ok({{1, 2, 1, 6}, {{1, 4, 1, 6}, {0.4, 0.6}}});
+  c.ok({{1, 2, 2, 300}, {{1, 4, 2, 300}, {0.45, 0.55}}});  // more columns than the CPU looks at together
+}
+
+TEST_CASE("antialias_grad: every device, forward and gradients") {
+  const OpCheck c(antialias_grad_op, [](const std::vector<Value>& v) {
+    const AntialiasGradients g = antialias_grad(v[0], v[1], v[2]);
+    return std::vector{g.image, g.distances};
+  });
+  c.ok({{1, 1, 3, 4}, {1, 1, 3, 4}, {{1, 4, 3, 4}, {0.01, 0.99}}});
+  c.ok({{2, 2, 3, 2}, {2, 2, 3, 2}, {{2, 4, 3, 2}, {0.01, 0.99}}});
+}
+
+TEST_CASE("antialias: without an edge nothing is blended, and distances have no gradient") {
+  Graph g;
+  const Type picture{DType::f32, {1, 2, 3, 5}};
+  const Value image = g.input(picture, "image"), dy = g.input(picture, "dy");
+  const Value none = g.constant(Tensor::full({DType::f32, {1, 4, 3, 5}}, 0.5));
+  const AntialiasGradients dx = antialias_grad(dy, image, none);
+  for (const Device& device : devices()) {
+    const std::vector<Value> outputs{antialias(image, none), dx.image, dx.distances};
+    Executor run(plan(g, outputs, {.device = device}));
+    run.set(image, check_values({picture.shape}, 0));
+    run.set(dy, check_values({picture.shape}, 1));
+    run.run();
+    CHECK(relative_error(run.get(outputs[0]), check_values({picture.shape}, 0)) == 0);
+    CHECK(relative_error(run.get(outputs[1]), check_values({picture.shape}, 1)) == 0);
+    const Tensor of_distances = run.get(outputs[2]).to(DType::f64);
+    for (const double d : of_distances.as<double>()) CHECK(d == 0);
+  }
 }
 
 TEST_CASE("antialias: an edge between two columns covers what it covers") {
@@ -111,4 +140,7 @@ TEST_CASE("antialias: rules") {
   const OpCheck c(antialias_op);
   c.fails("R1", {{3, 4, 5}, {1, 4, 4, 5}}, "image f32[3,4,5] must have rank 4");
   c.fails("R2", {{1, 3, 4, 5}, {1, 3, 4, 5}}, "distances f32[1,3,4,5] must be f32[1,4,4,5]");
+  const OpCheck grad(antialias_grad_op);
+  grad.fails("R3", {{1, 3, 4, 6}, {1, 3, 4, 5}, {1, 4, 4, 5}},
+             "dy f32[1,3,4,6] must have the type of image f32[1,3,4,5]");
 }

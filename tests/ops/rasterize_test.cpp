@@ -66,6 +66,28 @@ TEST_CASE("rasterize: triangles that share edges draw each pixel once") {
   }
 }
 
+TEST_CASE("rasterize: a triangle with one corner nearer than `near` is not drawn at all; at `near` it is") {
+  Scene s = sheet(1, 0, 6, 6, [](double u, double v) { return std::array{6 * u, 6 * v, 2.0}; });
+  const auto drawn = [&](const Device& device) {
+    const std::vector<std::int32_t> ids = ids_of(s, device);
+    return std::pair{std::count(ids.begin(), ids.end(), 0), std::count(ids.begin(), ids.end(), 1)};
+  };
+  for (const Device& device : devices()) {
+    s.attrs.near = 2;
+    const auto all = drawn(device);
+    CHECK(all.first + all.second == 36);
+    s.attrs.near = 1;
+    const auto vertices = s.vertices.mutable_as<float>();
+    vertices[3 * 1 + 2] = 1;  // of the first triangle alone
+    CHECK(drawn(device) == all);
+    vertices[3 * 1 + 2] = std::nextafter(1.f, 0.f);
+    CHECK(drawn(device) == std::pair{std::ptrdiff_t{0}, all.second});
+    vertices[3 * 1 + 2] = -1;  // behind the camera
+    CHECK(drawn(device) == std::pair{std::ptrdiff_t{0}, all.second});
+    vertices[3 * 1 + 2] = 2;
+  }
+}
+
 TEST_CASE("rasterize: the nearer triangle is seen, and of equals the first") {
   // Two large triangles that cross in the middle: 1 / depth is linear in the image, so the first is nearer on the left.
   Scene s{Tensor::from({1, 6, 3}, {-9, -9, 1, 30, -9, 4, -9, 30, 1, -9, -9, 4, 30, -9, 1, -9, 30, 4}),
