@@ -1,10 +1,12 @@
 #include "face/photometric_equations.hpp"
 
 #include <algorithm>
+#include <array>
 
 #include "g2face/graph/gradients.hpp"
 #include "g2face/models/renderer.hpp"
 #include "g2face/ops.hpp"
+#include "g2face/plan/executor.hpp"
 
 namespace g2face {
 namespace {
@@ -52,12 +54,10 @@ Value number(Graph& g, double v) { return g.constant(Tensor::scalar(v, DType::f3
 Value per_face(Value v) { return sum(v, {.axes = {1, 2, 3}}); }
 Value axis_of(Value points, int axis) { return slice_axis(points, 2, axis, 1); }
 
-/// By how many pixels points move, to the right and up, for each coefficient: modes, angles, translation.
-struct Moves {
-  Value right, up;  // [N,P,K+6]
-};
-///   basis [P,3,K], angles [N,3], turned [N,P,3] before the translation, seen [N,P,3] by the camera
-Moves moves_of(Value basis, Value angles, Value turned, Value seen, double focal) {
+/// x, y and z of how points or normals turn and move for each coefficient: modes, angles, translation.
+using Motion = std::array<Value, 3>;  // [N,P,K+6]
+///   basis [P,3,K], angles [N,3], turned [N,P,3] before the translation; normals have none
+Motion motion_of(Value basis, Value angles, Value turned, bool translated) {
   Graph& g = *basis.graph;
   const std::int64_t n = turned.shape()[0], points = turned.shape()[1], modes = basis.shape()[2];
   const Value rotation = rotation_matrix(angles);
@@ -70,19 +70,58 @@ Moves moves_of(Value basis, Value angles, Value turned, Value seen, double focal
   const Value about_y = concat({-sin(z), cos(z), affine(z, 0)}, 2);
   const Value axes =
       transpose(concat({slice_axis(rotation, 1, 0, 1), about_y, broadcast_to(about_z, {n, 1, 3})}, 1), {0, 2, 1});
-  const auto component = [&](int i) {
+  Motion motion;
+  for (int i = 0; i < 3; ++i) {
     const int j = (i + 1) % 3, k = (i + 2) % 3;
-    const auto axis = [&](int a) { return slice_axis(axes, 1, a, 1); };
+    const auto axis = [&](int of) { return slice_axis(axes, 1, of, 1); };
     Tensor unit = Tensor::zeros({DType::f32, {1, 1, 3}});
-    unit.mutable_as<float>()[static_cast<std::size_t>(i)] = 1;
-    return concat(
+    if (translated) unit.mutable_as<float>()[static_cast<std::size_t>(i)] = 1;
+    motion[static_cast<std::size_t>(i)] = concat(
         {reshape(slice_axis(shifts, 1, i, 1), {n, points, modes}),
          axis(j) * axis_of(turned, k) - axis(k) * axis_of(turned, j), broadcast_to(g.constant(unit), {n, points, 3})},
         2);
+  }
+  return motion;
+}
+
+/// By how many pixels points move, to the right and up.        seen [N,P,3] by the camera
+struct Moves {
+  Value right, up;  // [N,P,K+6]
+};
+Moves moves_of(const Motion& motion, Value seen, double focal) {
+  const Value depth = axis_of(seen, 2), scale = affine(reciprocal(depth), focal);
+  const auto pixels = [&](int i) {
+    return (motion[static_cast<std::size_t>(i)] + axis_of(seen, i) / depth * motion[2]) * scale;
   };
-  const Value depth = axis_of(seen, 2), scale = affine(reciprocal(depth), focal), forward = component(2);
-  const auto pixels = [&](int i) { return (component(i) + axis_of(seen, i) / depth * forward) * scale; };
   return {pixels(0), pixels(1)};
+}
+
+/// How the normals of some vertices change with each mode near the mean face, by differences: f32 [P,3,K].
+Tensor normal_modes(const PhotometricProblem& p, const std::vector<std::int64_t>& vertices) {
+  constexpr float step = 0.25f;
+  const FaceModel& m = p.model;
+  const std::int64_t modes = m.identity + m.expression;
+  Graph g;
+  Tensor rows = Tensor::zeros({DType::f32, {2, modes}});
+  const Value c = g.input(rows.type(), "coefficients");
+  const Value shape = face_shape(Scope(g, "face_model"), m, slice_axis(c, 1, 0, m.identity),
+                                 slice_axis(c, 1, m.identity, m.expression));
+  const Value normals = gather(face_normals(m, shape), 1, vertices);
+  const Value slope = (slice_axis(normals, 0, 0, 1) - slice_axis(normals, 0, 1, 1)) * (0.5 / step);
+  Executor executor(plan(g, {slope}, p.options.plan), &p.parameters);
+  Tensor result({DType::f32, {static_cast<std::int64_t>(vertices.size()), 3, modes}});
+  for (std::size_t k = 0; k < static_cast<std::size_t>(modes); ++k) {
+    float* both[2] = {&rows.mutable_as<float>()[k], &rows.mutable_as<float>()[static_cast<std::size_t>(modes) + k]};
+    *both[0] = step;
+    *both[1] = -step;
+    executor.set(c, rows);
+    executor.run();
+    const Tensor found = executor.get(slope).to(DType::f32);
+    for (std::size_t i = 0; i < found.as<float>().size(); ++i)
+      result.mutable_as<float>()[i * static_cast<std::size_t>(modes) + k] = found.as<float>()[i];
+    *both[0] = *both[1] = 0;
+  }
+  return result;
 }
 
 class Builder {
@@ -255,7 +294,7 @@ class Builder {
   }
 
   /// The matrix of Gauss and Newton, J^T W J, in which a vertex stands for the pixels around it: their weights are
-  /// shared out to vertices as colours are to pixels. Left out is that normals turn with geometry.
+  /// shared out to vertices as colours are to pixels. How normals turn with modes is that of the mean face.
   void add_photo(std::vector<Value>& jacobian, std::vector<Value>& weights, PhotometricEquations& e) {
     const std::vector<std::int64_t> chosen = chosen_vertices(counts_);
     const auto count = static_cast<std::int64_t>(chosen.size());
@@ -285,31 +324,48 @@ class Builder {
     const Value light =
         reshape(reshape(albedo, {faces_, count, 3, 1}) * concat({basis, basis, basis}, 3) * g_.constant(own),
                 {faces_, rows_of_photo, light_size});
-    if (o_.geometry) {
-      const auto field = [&](const char* name, std::int64_t size) {
-        return gather(g_.parameter({DType::f32, {model_.vertices, 3, size}}, name), 0, chosen);
-      };
-      const Value modes =
-          concat({field("face_model/identity", model_.identity), field("face_model/expression", model_.expression)}, 2);
-      const Moves moves = moves_of(modes, face_.coefficients.angles, rigid_transform(at(face_.shape), rotation),
-                                   at(face_.camera), o_.camera.focal);
-      const Value mean = some / maximum(share, least);
-      const auto along = [&](std::int64_t begin, Value move) {
-        return reshape(slice_axis(mean, 2, begin, 3), {faces_, count, 3, 1}) *
-               reshape(move, {faces_, count, 1, modes_ + pose_size});
-      };
-      // The picture at a place is that of where the surface came from; rows go down.
-      geometry = reshape(along(4, moves.up) - along(1, moves.right), {faces_, rows_of_photo, modes_ + pose_size});
-    }
+    if (o_.geometry) geometry = reshape(geometry_of_photo(chosen, some), {faces_, rows_of_photo, modes_ + pose_size});
     jacobian.push_back(rows(rows_of_photo, geometry, texture, light));
     const Value stand_for = total / maximum(sum(share, {.axes = {1, 2}, .keep_dims = true}), least);
     weights.push_back(reshape(broadcast_to(share * stand_for, {faces_, count, 3}), {faces_, rows_of_photo, 1}));
   }
 
+  /// How the colours at pixels change with geometry: places move, and normals turn in the light.  -> [N,P,3,K+6]
+  ///   shared [N,P,7]: at vertices, the sum of weights, and of weights times the slopes of the picture
+  Value geometry_of_photo(const std::vector<std::int64_t>& chosen, Value shared) const {
+    const auto count = static_cast<std::int64_t>(chosen.size());
+    const auto at = [&](Value per_vertex) { return gather(per_vertex, 1, chosen); };
+    const auto field = [&](const char* name, std::int64_t size) {
+      return gather(g_.parameter({DType::f32, {model_.vertices, 3, size}}, name), 0, chosen);
+    };
+    const auto times = [&](Value of_channels, Value of_unknowns) {
+      return reshape(of_channels, {faces_, count, 3, 1}) * reshape(of_unknowns, {faces_, count, 1, modes_ + pose_size});
+    };
+    const Value angles = face_.coefficients.angles, rotation = rotation_matrix(angles);
+    const Value modes =
+        concat({field("face_model/identity", model_.identity), field("face_model/expression", model_.expression)}, 2);
+    const Moves moves = moves_of(motion_of(modes, angles, rigid_transform(at(face_.shape), rotation), true),
+                                 at(face_.camera), o_.camera.focal);
+    const Value mean = shared / maximum(slice_axis(shared, 2, 0, 1), number(g_, tiny));
+    // The picture at a place is that of where the surface came from; rows go down.
+    Value change = times(slice_axis(mean, 2, 4, 3), moves.up) - times(slice_axis(mean, 2, 1, 3), moves.right);
+
+    const Value normals = rigid_transform(at(face_normals(model_, face_.shape)), rotation);
+    const Motion turns = motion_of(g_.constant(normal_modes(p_, chosen)), angles, normals, false);
+    const Value light = sh_shading(normals, face_.coefficients.gamma), albedo = at(face_.texture);
+    std::vector<Value> slopes;  // of each channel's light, [N,P,3]: a vertex's depends on its own normal alone
+    for (int c = 0; c < 3; ++c) slopes.push_back(gradients(sum(axis_of(light, c)), {normals})[0]);
+    for (int i = 0; i < 3; ++i) {
+      const Value slope = concat({axis_of(slopes[0], i), axis_of(slopes[1], i), axis_of(slopes[2], i)}, 2);
+      change = change + times(albedo * slope, turns[static_cast<std::size_t>(i)]);
+    }
+    return change;
+  }
+
   void add_landmarks(std::vector<Value>& jacobian, std::vector<Value>& weights) {
     const std::int64_t points = landmark_basis_.shape()[0];
-    const Moves moves =
-        moves_of(landmark_basis_, face_.coefficients.angles, landmark_turned_, landmark_seen_, o_.camera.focal);
+    const Moves moves = moves_of(motion_of(landmark_basis_, face_.coefficients.angles, landmark_turned_, true),
+                                 landmark_seen_, o_.camera.focal);
     for (const Value& move : {moves.right, moves.up}) {
       jacobian.push_back(rows(points, move, {}, {}));
       weights.push_back(landmark_force_);
