@@ -199,14 +199,7 @@ int run(const Options& o) {
   const Tensor ids = executor.get(r.raster.ids).to(DType::i32);
   if (is_depth) depth_to_grey(image);
 
-  Tensor photo;
-  if (!o.photo.empty()) {
-    photo = decode_picture(read_picture(o.photo), o.photo);
-    const std::int64_t height = photo.shape()[2], width = photo.shape()[3];
-    check<UsageError>(height == width, o.photo, ": a picture of ", width, "x", height,
-                      " is not square: cut it with 'g2face crop' first");
-    if (height != o.size) photo = crop_resize(photo, {0, 0, width, height}, o.size, o.size);
-  }
+  const Tensor photo = o.photo.empty() ? Tensor() : load_square(o.photo, o.size);
   write_picture(o.output, compose(image, mask, photo));
   if (!o.mesh_output.empty()) save_mesh(o.mesh_output, mesh);
 

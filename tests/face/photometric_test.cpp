@@ -296,7 +296,7 @@ TEST_CASE("photometric: what covers a part of the face counts little, and not at
   const Tensor truth = s.people(2), start = uncoloured(truth);
   const Tensor photos = covered(s.look(truth).photos, 25, 34, 14, 30, 0.6f);
   double texture_error[3] = {}, light_error[3] = {};
-  for (const std::size_t way : {0, 1, 2}) {
+  for (std::size_t way = 0; way < 3; ++way) {
     PhotometricOptions o = exact();
     if (way == 0) o.loss_scale = 1e6;  // squares
     Tensor masks = Tensor::full({DType::f32, {2, 1, size, size}}, 1);
@@ -340,7 +340,7 @@ TEST_CASE("photometric: a model without texture modes has the colour of the face
 TEST_CASE("photometric: blendshapes stay in 0..1") {
   const Sitters s;
   Tensor truth = s.people(2);
-  for (std::size_t n : {0, 1}) {
+  for (std::size_t n = 0; n < 2; ++n) {
     truth.mutable_as<float>()[n * count + 3] = 0;
     truth.mutable_as<float>()[n * count + 4] = 0.6f;
   }
@@ -350,7 +350,7 @@ TEST_CASE("photometric: blendshapes stay in 0..1") {
   const auto fits = s.fitter(o).refine(uncoloured(truth), {.photos = seen.photos, .landmarks = seen.landmarks});
   for (const PhotometricFit& fit : fits) {
     CHECK(fit.colour_error < 0.02);
-    for (const std::size_t k : {3, 4}) {
+    for (std::size_t k = 3; k < 5; ++k) {
       CHECK(fit.coefficients.as<float>()[k] >= 0);
       CHECK(fit.coefficients.as<float>()[k] <= 1);
     }
