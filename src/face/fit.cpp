@@ -112,8 +112,7 @@ std::array<double, 9> rotation_of(const std::array<double, 3>& angles) {
   return product(turn_of(z), product(turn_of(y), turn_of(x)));
 }
 
-/// The graph of one step for a batch. What else is to be explained beside landmarks (the photo's colours) adds its
-/// matrix and right side to these before the step is solved for.
+/// The graph of one step for a batch.
 struct LandmarkFitter::Iteration {
   Graph graph;
   std::int64_t faces, modes;

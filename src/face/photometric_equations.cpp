@@ -354,6 +354,7 @@ class Builder {
     const Motion turns = motion_of(g_.constant(normal_modes(p_, chosen)), angles, normals, false);
     const Value light = sh_shading(normals, face_.coefficients.gamma), albedo = at(face_.texture);
     std::vector<Value> slopes;  // of each channel's light, [N,P,3]: a vertex's depends on its own normal alone
+    slopes.reserve(3);
     for (int c = 0; c < 3; ++c) slopes.push_back(gradients(sum(axis_of(light, c)), {normals})[0]);
     for (int i = 0; i < 3; ++i) {
       const Value slope = concat({axis_of(slopes[0], i), axis_of(slopes[1], i), axis_of(slopes[2], i)}, 2);
