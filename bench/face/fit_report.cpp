@@ -2,6 +2,9 @@
 // and fits per second.
 //   g2face_fit_report speed [THREADS]
 //   g2face_fit_report report ICT_FACE.safetensors [LANDMARKS.safetensors ...]
+//   g2face_fit_report exact ICT_FACE.safetensors
+//   g2face_fit_report plot ICT_FACE.safetensors OUT.svg
+//   g2face_fit_report photo FACE_MODEL.safetensors [FACES]      a file of g2face model import-face
 // ICT_FACE holds neutral [V,3] (centimetres), identity [Ki,V,3], expression [Ke,V,3], landmarks68. A file of landmarks
 // holds [5,2] or [1,5,2] tensors in pixels of a 256 px image, y down: eyes, nose, corners of the mouth.
 
@@ -16,8 +19,11 @@
 #include <random>
 #include <string>
 
-#include "g2face/face/fit.hpp"
+#include "g2face/face/photometric.hpp"
+#include "g2face/models/renderer.hpp"
+#include "g2face/ops.hpp"
 #include "g2face/parameters.hpp"
+#include "line_plot.hpp"
 
 using namespace g2face;
 
@@ -90,6 +96,7 @@ double angle_between(const FaceFit& a, const FaceFit& b) {
 }
 
 double quantile(std::vector<double> v, double q) {
+  if (v.empty()) return 0;
   std::sort(v.begin(), v.end());
   return v[static_cast<std::size_t>(q * static_cast<double>(v.size() - 1))];
 }
@@ -104,9 +111,20 @@ struct Correlation {
   double value() const { return ab / std::sqrt(aa * bb); }
 };
 
-void noise_row(const LandmarkModel& model, double noise, double sigma, int count) {
-  const std::int64_t expressions = model.expression.shape()[2];
-  LandmarkFitter f(model, options_of(sigma, true, expressions));
+/// What fits of random faces are like.
+struct NoiseResult {
+  double to_given, to_true, to_true_95, angle, angle_95;  // pixels and degrees, medians and 95 % quantiles
+  double directions, along_determined, along_all, expression, iterations;
+  int converged;
+};
+
+/// Analyses of faces, of which `analysed` are made, take a while.
+NoiseResult with_noise(const LandmarkModel& model, double noise, double sigma, int count, std::size_t analysed = 40,
+                       double tolerance = 1e-5) {
+  FitOptions options = options_of(sigma, true, model.expression.shape()[2]);
+  options.tolerance = tolerance;
+  if (tolerance < 1e-5) options.max_iterations = 200;
+  LandmarkFitter f(model, options);
   Engine engine(7);
   std::normal_distribution<double> normal;
   std::vector<FaceFit> truth;
@@ -141,7 +159,7 @@ void noise_row(const LandmarkModel& model, double noise, double sigma, int count
     iterations.push_back(got.iterations);
     for (std::size_t k = 0; k < want.identity.size(); ++k) along_all.add(got.identity[k], want.identity[k]);
     for (std::size_t k = 0; k < want.expression.size(); ++k) expression.add(got.expression[k], want.expression[k]);
-    if (n >= 40) continue;  // analyses take a while
+    if (n >= analysed) continue;
     const FitAnalysis a = f.analyse(got);
     determined.push_back(static_cast<double>(a.determined()));
     for (std::size_t d = 0; d < static_cast<std::size_t>(a.determined()); ++d) {
@@ -154,10 +172,48 @@ void noise_row(const LandmarkModel& model, double noise, double sigma, int count
       along_determined.add(u, v);
     }
   }
-  std::printf("| %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %.2f | %.0f | %.3f | %.3f | %.3f | %.0f | %d/%d |\n", noise,
-              sigma, quantile(to_given, 0.5), quantile(to_true, 0.5), quantile(to_true, 0.95), quantile(angle, 0.5),
-              quantile(angle, 0.95), quantile(determined, 0.5), along_determined.value(), along_all.value(),
-              expression.value(), quantile(iterations, 0.5), converged, count);
+  return {quantile(to_given, 0.5),
+          quantile(to_true, 0.5),
+          quantile(to_true, 0.95),
+          quantile(angle, 0.5),
+          quantile(angle, 0.95),
+          quantile(determined, 0.5),
+          along_determined.value(),
+          along_all.value(),
+          expression.value(),
+          quantile(iterations, 0.5),
+          converged};
+}
+
+void print_row(double noise, double sigma, const NoiseResult& r, int count) {
+  std::printf("| %.2f | %.2f | %.3f | %.3f | %.3f | %.2f | %.2f | %.0f | %.3f | %.3f | %.3f | %.0f | %d/%d |\n", noise,
+              sigma, r.to_given, r.to_true, r.to_true_95, r.angle, r.angle_95, r.directions, r.along_determined,
+              r.along_all, r.expression, r.iterations, r.converged, count);
+}
+
+int plot(const LandmarkModel& model, const char* path) {
+  const std::vector<double> noise = {0, 0.5, 1, 1.5, 2, 2.5, 3};
+  std::vector<double> error, error_95, angle, angle_95, determined, all, expression;
+  for (const double n : noise) {
+    const NoiseResult r = with_noise(model, n, std::max(n, 0.05), 200);
+    error.push_back(r.to_true);
+    error_95.push_back(r.to_true_95);
+    angle.push_back(r.angle);
+    angle_95.push_back(r.angle_95);
+    determined.push_back(r.along_determined);
+    all.push_back(r.along_all);
+    expression.push_back(r.expression);
+  }
+  const std::string x = "noise of landmarks, px";
+  bench::write_svg(path, {{"error of landmarks, px", x, noise, {{"median", error}, {"95 %", error_95, true}}, 2.5, 0.5},
+                          {"error of pose, degrees", x, noise, {{"median", angle}, {"95 %", angle_95, true}}, 4, 1},
+                          {"correlation with the truth",
+                           x,
+                           noise,
+                           {{"identity, determined", determined}, {"identity, all", all}, {"expression", expression}},
+                           1,
+                           0.2}});
+  return 0;
 }
 
 void modes(const LandmarkModel& model) {
@@ -213,26 +269,48 @@ void portraits(LandmarkModel model, const char* path) {
   }
 }
 
+/// The model at its 68 landmarks about their middle, and the vertices of these.
+struct FaceRows {
+  LandmarkModel model;
+  std::vector<std::vector<int>> vertices;
+  std::array<double, 3> middle{};
+
+  explicit FaceRows(const Parameters& file) {
+    const Tensor index = file.at("landmarks68");
+    for (const std::int32_t v : index.as<std::int32_t>()) vertices.push_back({v});
+    model = rows(file, vertices);
+    for (std::size_t i = 0; i < 204; ++i) middle[i % 3] += model.mean.as<double>()[i] / 68;
+    centre(model, middle);
+  }
+};
+
+/// How near fits come to the truth without noise.
+int exact(const char* path) {
+  const FaceRows face(Parameters::load(path));
+  for (const double tolerance : {1e-5, 1e-8}) {
+    for (const double sigma : {0.05, 0.02, 0.01}) {
+      print_row(0, sigma, with_noise(face.model, 0, sigma, 200, 0, tolerance), 200);
+    }
+  }
+  return 0;
+}
+
 int report(int argc, char** argv) {
   const Parameters file = Parameters::load(argv[2]);
-  const Tensor index = file.at("landmarks68");
-  std::vector<std::vector<int>> all;
-  for (const std::int32_t v : index.as<std::int32_t>()) all.push_back({v});
-  LandmarkModel model = rows(file, all);
-  std::array<double, 3> middle{};
-  for (std::size_t i = 0; i < 204; ++i) middle[i % 3] += model.mean.as<double>()[i] / 68;
-  centre(model, middle);
+  const FaceRows face(file);
+  const LandmarkModel& model = face.model;
   modes(model);
   std::printf(
       "\n| noise px | sigma px | to given | to true, median | 95 %% | angle median | 95 %% | determined | "
       "identity, determined | all | expression | iterations | converged |\n"
       "|---|---|---|---|---|---|---|---|---|---|---|---|---|\n");
-  for (const auto& [noise, sigma] : {std::pair{0.0, 0.05}, {0.0, 1.0}, {1.0, 1.0}, {2.0, 2.0}, {3.0, 3.0}}) {
-    noise_row(model, noise, sigma, 200);
+  for (const auto& [noise, sigma] :
+       {std::pair{0.0, 0.02}, {0.0, 0.05}, {0.0, 1.0}, {1.0, 1.0}, {2.0, 2.0}, {3.0, 3.0}}) {
+    print_row(noise, sigma, with_noise(model, noise, sigma, 200), 200);
   }
   std::vector<std::vector<int>> five(5);
   const auto add = [&](std::size_t to, int first, int last) {
-    for (int l = first; l <= last; ++l) five[to].push_back(all[static_cast<std::size_t>(l)][0]);
+    for (int l = first; l <= last; ++l) five[to].push_back(face.vertices[static_cast<std::size_t>(l)][0]);
   };
   add(0, 36, 41);
   add(1, 42, 47);
@@ -240,9 +318,121 @@ int report(int argc, char** argv) {
   add(3, 48, 48);
   add(4, 54, 54);
   LandmarkModel small = rows(file, five);
-  centre(small, middle);
+  centre(small, face.middle);
   std::printf("\n| landmarks | errors px | pitch yaw roll | identity norm | status |\n|---|---|---|---|---|\n");
   for (int i = 3; i < argc; ++i) portraits(small, argv[i]);
+  return 0;
+}
+
+/// A picture of a face, 256 px, before grey, with noise of 0.02 (colours 0..1).
+Tensor photo_of(const FaceModel& model, const Parameters& parameters, const Tensor& coefficients, Engine& engine) {
+  Graph g;
+  const FaceCamera camera = FaceCamera::reference(pixels);
+  const Value c = g.input(coefficients.type(), "coefficients");
+  const PosedFace face = posed_face(Scope(g, "face_model"), model, c, camera);
+  const RenderOptions view{
+      .height = 256, .width = 256, .focal = camera.focal, .centre_x = camera.centre_x, .centre_y = camera.centre_y};
+  const Rendered r =
+      render_mesh(mesh_constants(g, mesh_topology(model.triangles, model.vertices)), face.camera, face.colour, view);
+  const Value picture = affine(r.image + affine(r.mask, -0.5, 0.5), 2, -1);
+  Executor executor(plan(g, {picture}), &parameters);
+  executor.set(c, coefficients);
+  executor.run();
+  Tensor photo = executor.get(picture);
+  std::normal_distribution<double> normal;
+  for (float& v : photo.mutable_as<float>()) v += static_cast<float>(0.04 * normal(engine));
+  return photo;
+}
+
+/// What photos add to landmarks that are 1 px off.
+int photo_report(const char* path, int count) {
+  const Parameters parameters = Parameters::load(path);
+  const FaceModel model = FaceModel::of(parameters);
+  const bool blendshapes = !model.facts.expression_names.empty();
+  const LandmarkModel rows = landmark_model(model, parameters, static_cast<std::int64_t>(model.landmarks.size()));
+  LandmarkFitter f(rows, options_of(1, blendshapes, model.expression));
+  Engine engine(11);
+  std::normal_distribution<double> normal;
+  struct Row {
+    std::vector<double> angle, error, colour_error, seconds;
+    Correlation identity, expression, texture, light;
+    int converged = 0;
+  };
+  Row result[3];  // by landmarks; and by the photo, colours alone and all
+  PhotometricOptions o;
+  o.camera = FaceCamera::reference(pixels);
+  o.expression_sigma.assign(static_cast<std::size_t>(model.expression), blendshapes ? 0.25 : 1);
+  o.expression_in_unit_range = blendshapes;
+  PhotometricFitter colours(model, parameters, 256, 256, o);
+  o.geometry = true;
+  PhotometricFitter everything(model, parameters, 256, 256, o);
+  const std::int64_t texture = model.identity + model.expression, light = texture + model.texture + 3;
+  for (int n = 0; n < count; ++n) {
+    const FaceFit truth = random_face(f, engine, blendshapes);
+    Tensor want = coefficients_of(model, truth);
+    const auto w = want.mutable_as<float>();
+    for (std::int64_t k = 0; k < model.texture; ++k)
+      w[static_cast<std::size_t>(texture + k)] = static_cast<float>(normal(engine));
+    for (std::size_t k = 0; k < 27; ++k) {
+      const double own = 0.05 * normal(engine);
+      w[static_cast<std::size_t>(light) + k] =
+          static_cast<float>(k < 9 ? 0.3 * normal(engine) : w[static_cast<std::size_t>(light) + k % 9] + own);
+    }
+    const Tensor photo = photo_of(model, parameters, want.reshape({1, want.numel()}), engine), clean = f.project(truth);
+    Tensor marks = clean.clone().reshape({1, f.points(), 2});
+    for (double& v : marks.mutable_as<double>()) v += normal(engine);
+    const Tensor start = coefficients_of(model, f.fit(marks)[0]);
+    for (std::size_t way = 0; way < 3; ++way) {
+      Row& r = result[way];
+      PhotometricFit fit;
+      fit.coefficients = start;
+      const std::clock_t before = std::clock();
+      if (way == 1) fit = colours.refine(start.reshape({1, start.numel()}), {.photos = photo})[0];
+      if (way == 2)
+        fit = everything.refine(start.reshape({1, start.numel()}), {.photos = photo, .landmarks = marks})[0];
+      if (n > 0)
+        r.seconds.push_back(static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC);  // the first one plans
+      r.converged += fit.status == FitStatus::converged ? 1 : 0;
+      r.colour_error.push_back(way == 0 ? 0 : fit.colour_error);
+      if (way == 1) result[0].colour_error.back() = fit.first_colour_error;
+      const std::span<const float> c = fit.coefficients.as<float>();
+      FaceFit got = truth;
+      const auto take = [&](std::vector<double>& to, std::int64_t begin) {
+        std::copy_n(c.begin() + begin, to.size(), to.begin());
+      };
+      take(got.identity, 0);
+      take(got.expression, model.identity);
+      const auto pose = c.begin() + texture + model.texture;
+      got.rotation = rotation_of({pose[0], pose[1], pose[2]});
+      for (std::size_t i = 0; i < 3; ++i) got.translation[i] = pose[30 + static_cast<std::ptrdiff_t>(i)];
+      r.angle.push_back(angle_between(got, truth));
+      const Tensor seen = f.project(got);
+      double sum = 0;
+      for (std::size_t i = 0; i < static_cast<std::size_t>(seen.numel()); i += 2)
+        sum += std::hypot(seen.as<double>()[i] - clean.as<double>()[i],
+                          seen.as<double>()[i + 1] - clean.as<double>()[i + 1]);
+      r.error.push_back(sum / static_cast<double>(f.points()));
+      for (std::size_t k = 0; k < got.identity.size(); ++k) r.identity.add(got.identity[k], truth.identity[k]);
+      for (std::size_t k = 0; k < got.expression.size(); ++k) r.expression.add(got.expression[k], truth.expression[k]);
+      for (std::size_t k = static_cast<std::size_t>(texture); k < static_cast<std::size_t>(texture + model.texture);
+           ++k)
+        r.texture.add(c[k], w[k]);
+      for (std::size_t k = static_cast<std::size_t>(light); k < static_cast<std::size_t>(light) + 27; ++k)
+        r.light.add(c[k], w[k]);
+    }
+  }
+  std::printf(
+      "| | error of colours | angle median | 95 %% | landmarks px | identity | expression | texture | light | CPU s | "
+      "converged |\n"
+      "|---|---|---|---|---|---|---|---|---|---|---|\n");
+  const char* const names[] = {"landmarks", "and colours", "and shape"};
+  for (std::size_t way = 0; way < 3; ++way) {
+    const Row& r = result[way];
+    std::printf("| %s | %.3f | %.2f | %.2f | %.2f | %.3f | %.3f | %.3f | %.3f | %.2f | %d/%d |\n", names[way],
+                quantile(r.colour_error, 0.5), quantile(r.angle, 0.5), quantile(r.angle, 0.95), quantile(r.error, 0.5),
+                r.identity.value(), r.expression.value(), r.texture.value(), r.light.value(), quantile(r.seconds, 0.5),
+                r.converged, count);
+  }
   return 0;
 }
 
@@ -302,8 +492,14 @@ int main(int argc, char** argv) try {
   const std::string job = argc > 1 ? argv[1] : "";
   if (job == "speed") return speed(argc > 2 ? std::atoi(argv[2]) : 2);
   if (job == "report" && argc > 2) return report(argc, argv);
-  std::fprintf(stderr,
-               "usage: g2face_fit_report speed [THREADS] | report ICT_FACE.safetensors [LANDMARKS.safetensors ...]\n");
+  if (job == "photo" && argc > 2) return photo_report(argv[2], argc > 3 ? std::atoi(argv[3]) : 20);
+  if (job == "exact" && argc > 2) return exact(argv[2]);
+  if (job == "plot" && argc > 3) return plot(FaceRows(Parameters::load(argv[2])).model, argv[3]);
+  std::fprintf(
+      stderr,
+      "usage: g2face_fit_report speed [THREADS] | report ICT_FACE.safetensors [LANDMARKS.safetensors ...] | exact "
+      "ICT_FACE.safetensors | plot "
+      "ICT_FACE.safetensors OUT.svg | photo FACE_MODEL.safetensors [FACES]\n");
   return 2;
 } catch (const std::exception& e) {
   std::fprintf(stderr, "g2face_fit_report: %s\n", e.what());

@@ -247,6 +247,15 @@ Tensor decode_picture(std::span<const std::uint8_t> bytes, const fs::path& path)
   }
 }
 
+Tensor load_square(const std::filesystem::path& path, std::int64_t size) {
+  Tensor picture = decode_picture(read_picture(path), path);
+  const std::int64_t height = picture.shape()[2], width = picture.shape()[3];
+  check<UsageError>(height == width, path.string(), ": a picture of ", width, "x", height,
+                    " is not square: cut it with 'g2face crop' first");
+  if (size == 0 || size == height) return picture;
+  return crop_resize(picture, {0, 0, width, height}, size, size);
+}
+
 Tensor face_of(const Tensor& picture, const fs::path& path, const ModelConfig& config) {
   const std::int64_t h = picture.shape()[2], w = picture.shape()[3], r = config.resolution;
   check<ImageError>(h == w, path.string(), ": a picture of ", w, "x", h,

@@ -88,6 +88,8 @@ int for_each_item(const std::vector<Item>& items, const std::function<ItemResult
 /// The bytes of a picture's file. These throw ImageError with advice.
 std::vector<std::uint8_t> read_picture(const std::filesystem::path& path);
 Tensor decode_picture(std::span<const std::uint8_t> bytes, const std::filesystem::path& path);
+/// A square picture, resized to `size` pixels if that is not 0. Throws UsageError for one that is not square.
+Tensor load_square(const std::filesystem::path& path, std::int64_t size);
 /// `picture` as an aligned face crop for the model: it must be square, and is resized to the model's resolution.
 /// Throws ImageError naming `path`.
 Tensor face_of(const Tensor& picture, const std::filesystem::path& path, const ModelConfig& config);

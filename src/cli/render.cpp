@@ -103,15 +103,6 @@ Subject from_obj(const Options& o) {
   return s;
 }
 
-/// A picture that shows what the camera sees, which is square.
-Tensor square_photo(const std::string& file) {
-  Tensor photo = decode_picture(read_picture(file), file);
-  const std::int64_t height = photo.shape()[2], width = photo.shape()[3];
-  check<UsageError>(height == width, file, ": a picture of ", width, "x", height,
-                    " is not square: cut it with 'g2face crop' first");
-  return photo;
-}
-
 Tensor resized(const Tensor& photo, std::int64_t size) {
   const std::int64_t old = photo.shape()[2];
   return old == size ? photo : crop_resize(photo, {0, 0, old, old}, size, size);
@@ -227,7 +218,7 @@ int run(const Options& o) {
   check<UsageError>(is_face || (o.coefficients.empty() && o.image.empty()),
                     "--coefficients and --image are for face models, not for ", o.input);
   const std::string& behind = o.image.empty() ? o.photo : o.image;
-  const Tensor photo = behind.empty() ? Tensor() : square_photo(behind);
+  const Tensor photo = behind.empty() ? Tensor() : load_square(behind, 0);
   Subject subject = is_face ? from_face_model(o, photo, plan_options) : from_obj(o);
   const MeshData& mesh = subject.mesh;
 

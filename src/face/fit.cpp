@@ -4,6 +4,8 @@
 #include <bit>
 #include <cmath>
 
+#include "face/prior_sigma.hpp"
+#include "face/step_control.hpp"
 #include "g2face/ops.hpp"
 
 namespace g2face {
@@ -66,15 +68,6 @@ void check_options(const FitOptions& o) {
         o.batch, " not negative");
 }
 
-void append_sigma(std::vector<double>& sigma, const std::vector<double>& given, std::int64_t modes, const char* name) {
-  check<ShapeError>(given.empty() || given.size() == static_cast<std::size_t>(modes), "fit: ", name, " has ",
-                    given.size(), " numbers for ", modes, " modes");
-  for (std::int64_t k = 0; k < modes; ++k) {
-    sigma.push_back(given.empty() ? 1 : given[static_cast<std::size_t>(k)]);
-    check(sigma.back() > 0 && std::isfinite(sigma.back()), "fit: ", name, " ", sigma.back(), " must be positive");
-  }
-}
-
 /// identity and expression as one basis.
 Tensor joined(const Tensor& identity, const Tensor& expression) {
   const std::int64_t rows = identity.shape()[0] * 3, a = identity.shape()[2], b = expression.shape()[2];
@@ -119,8 +112,7 @@ std::array<double, 9> rotation_of(const std::array<double, 3>& angles) {
   return product(turn_of(z), product(turn_of(y), turn_of(x)));
 }
 
-/// The graph of one step for a batch. What else is to be explained beside landmarks (the photo's colours) adds its
-/// matrix and right side to these before the step is solved for.
+/// The graph of one step for a batch.
 struct LandmarkFitter::Iteration {
   Graph graph;
   std::int64_t faces, modes;
@@ -215,15 +207,17 @@ struct LandmarkFitter::Slot {
     std::array<double, 3> translation;
     std::vector<double> coefficients;
   };
-  bool busy = false, first = true;
+  bool busy = false;
   std::size_t face = 0;
   State best, trial;
-  std::vector<double> step;  // from best; trial is best + share * step
-  double share = 1, damping = 0;
+  std::vector<double> step;  // from best
+  StepControl control;
   FaceFit result;
 
   void finish(FitStatus status) {
     result.status = status;
+    result.iterations = control.iterations;
+    result.cost = control.cost;
     busy = false;
   }
 };
@@ -250,7 +244,8 @@ bool LandmarkFitter::start(const Tensor& landmarks, const Tensor& weights, std::
   const auto count = static_cast<std::size_t>(points()), modes = sigma_.size();
   slot = {};
   slot.face = face;
-  slot.damping = options_.damping;
+  slot.control = {
+      .tolerance = options_.tolerance, .damping = options_.damping, .max_iterations = options_.max_iterations};
   slot.result.identity.assign(static_cast<std::size_t>(identity_modes()), 0);
   slot.result.expression.assign(static_cast<std::size_t>(expression_modes()), 0);
   slot.result.errors.assign(count, 0);
@@ -289,46 +284,34 @@ bool LandmarkFitter::is_free(const Slot& s, std::size_t parameter) const {
 /// Takes in what the device found at slot.trial, and chooses where to look next.
 void LandmarkFitter::advance(Slot& s, double cost, bool solved, const float* right, const float* step,
                              const float* residuals) const {
-  constexpr double shrink = 0.25, least_share = 1e-4, most_damping = 1e4;
-  const double slack = options_.tolerance * (1 + s.result.cost);
-  ++s.result.iterations;
-  if (s.first && !std::isfinite(cost)) return s.finish(FitStatus::not_finite);
-  if (s.first || cost <= s.result.cost) {
-    s.first = false;
+  std::optional<FitStatus> end;
+  if (s.control.accepts(cost)) {
     s.best = s.trial;
-    s.result.cost = cost;
     for (std::size_t l = 0; l < s.result.errors.size(); ++l) {
       s.result.errors[l] = std::hypot(static_cast<double>(residuals[2 * l]), static_cast<double>(residuals[2 * l + 1]));
     }
-    if (!solved) {  // the same place again, more damped
-      s.damping = std::max(10 * s.damping, 1e-3);
-      if (s.damping > most_damping) return s.finish(FitStatus::stuck);
-    } else {
+    s.step.clear();
+    double promise = 0;
+    if (solved) {
       s.step.assign(step, step + pose_size + static_cast<std::int64_t>(sigma_.size()));
-      s.share = 1;
-      s.damping /= 10;
-      double promise = 0;
       for (std::size_t p = 0; p < s.step.size(); ++p) {
         if (is_free(s, p)) promise += static_cast<double>(right[p]) * s.step[p] / 2;
       }
-      if (promise <= slack) return s.finish(FitStatus::converged);
     }
+    end = s.control.accept(cost, solved, promise);
   } else {
-    if (cost <= s.result.cost + slack) return s.finish(FitStatus::converged);  // rounding, no more
-    s.share *= shrink;
-    s.damping = std::max(100 * s.damping, 1e-3);
-    if (s.share < least_share) return s.finish(FitStatus::stuck);
+    end = s.control.refuse(cost);
   }
-  if (s.result.iterations >= options_.max_iterations) return s.finish(FitStatus::iteration_limit);
+  if (end) return s.finish(*end);
 
   s.trial = s.best;
   if (s.step.empty()) return;
-  const double turn[3] = {s.share * s.step[0], s.share * s.step[1], s.share * s.step[2]};
+  const double turn[3] = {s.control.share * s.step[0], s.control.share * s.step[1], s.control.share * s.step[2]};
   s.trial.rotation = product(turn_of(turn), s.best.rotation);
-  for (std::size_t i = 0; i < 3; ++i) s.trial.translation[i] += s.share * s.step[3 + i];
+  for (std::size_t i = 0; i < 3; ++i) s.trial.translation[i] += s.control.share * s.step[3 + i];
   for (std::size_t k = 0; k < sigma_.size(); ++k) {
     double& c = s.trial.coefficients[k];
-    c += s.share * s.step[static_cast<std::size_t>(pose_size) + k];
+    c += s.control.share * s.step[static_cast<std::size_t>(pose_size) + k];
     if (options_.expression_in_unit_range && k >= static_cast<std::size_t>(identity_modes_))
       c = std::clamp(c, 0.0, 1.0);
   }
@@ -383,7 +366,7 @@ std::vector<FaceFit> LandmarkFitter::fit(const Tensor& landmarks, const Tensor& 
       to_device(device.rotations, i, slots[i].trial.rotation);
       to_device(device.translations, i, slots[i].trial.translation);
       to_device(device.coefficient_rows, i, slots[i].trial.coefficients);
-      device.dampings.mutable_as<float>()[i] = static_cast<float>(slots[i].damping);
+      device.dampings.mutable_as<float>()[i] = static_cast<float>(slots[i].control.damping);
     }
     if (!busy) return results;
     device.run();

@@ -124,25 +124,40 @@ Value project(Value camera_points, const FaceCamera& camera) {
 
 Value face_landmarks(const FaceModel& model, Value per_vertex) { return gather(per_vertex, 1, model.landmarks); }
 
-Value sh_shading(Value normals, Value gamma) {
-  check_coefficients("gamma", gamma, 27);
+namespace {
+
+/// The value of the first basis function, which is constant, and how much the light has of it without coefficients.
+const double sh_constant = std::numbers::pi / std::sqrt(4 * std::numbers::pi);
+constexpr double ambient = 0.8;
+
+/// The other eight.        [N,V,3] -> [N,8,V]
+Value sh_directions(Value normals) {
   using std::numbers::pi, std::numbers::sqrt3;
   const double root4pi = std::sqrt(4 * pi), root12pi = std::sqrt(12 * pi);
-  const double k0 = pi / root4pi, k1 = 2 * pi / sqrt3 * sqrt3 / root4pi,
-               k2 = 2 * pi / std::sqrt(8.0) * 3 * std::sqrt(5.0) / root12pi;
-  constexpr double ambient = 0.8;
-
-  const std::int64_t n = normals.shape()[0], count = normals.shape()[1];
+  const double k1 = 2 * pi / sqrt3 * sqrt3 / root4pi, k2 = 2 * pi / std::sqrt(8.0) * 3 * std::sqrt(5.0) / root12pi;
   const Value planes = transpose(normals, {0, 2, 1});
   const Value x = slice_axis(planes, 1, 0, 1), y = slice_axis(planes, 1, 1, 1), z = slice_axis(planes, 1, 2, 1);
-  // The first basis function is constant; its coefficient is added below.
-  const Value basis = concat(
+  return concat(
       {y * -k1, z * k1, x * -k1, x * y * k2, y * z * -k2, affine(square(z), 3 * k2 / (2 * sqrt3), -k2 / (2 * sqrt3)),
        x * z * -k2, (square(x) - square(y)) * (k2 / 2)},
       1);
+}
+
+}  // namespace
+
+Value sh_basis(Value normals) {
+  const Value directions = sh_directions(normals);
+  const Value constant = affine(slice_axis(directions, 1, 0, 1), 0, sh_constant);
+  return transpose(concat({constant, directions}, 1), {0, 2, 1});
+}
+
+Value sh_shading(Value normals, Value gamma) {
+  check_coefficients("gamma", gamma, 27);
+  const std::int64_t n = normals.shape()[0], count = normals.shape()[1];
+  // The first basis function is constant, so its coefficient is added once for each sample.
   const Value weights = reshape(gamma, {n, 3, 9});
-  const Value constant = affine(slice_axis(weights, 2, 0, 1), k0, ambient * k0);
-  const Value light = matmul(slice_axis(weights, 2, 1, 8), basis) + constant;  // [N,3,V]
+  const Value constant = affine(slice_axis(weights, 2, 0, 1), sh_constant, ambient * sh_constant);
+  const Value light = matmul(slice_axis(weights, 2, 1, 8), sh_directions(normals)) + constant;  // [N,3,V]
   check<ShapeError>(light.shape()[2] == count, "sh_shading: normals ", normals.shape(), " must be [N,V,3]");
   return transpose(light, {0, 2, 1});
 }

@@ -77,12 +77,54 @@ TEST_CASE("fit: coefficients whose landmarks are those of the file" * doctest::s
             .code == 0);
 }
 
+TEST_CASE("fit: with a photo, texture and light are those of the photo" * doctest::skip(!io::has_matlab())) {
+  const Sitter sitter;
+  Tensor truth = Tensor::zeros({DType::f32, {257}});
+  const auto c = truth.mutable_as<float>();
+  c[0] = 0.5f, c[144] = 1, c[146] = -1;                                         // identity, texture
+  c[225] = 0.2f;                                                                // yaw
+  for (const std::size_t k : {227u, 236u, 245u}) c[k] = 0.2f, c[k + 2] = 0.3f;  // brighter, and from the front
+  Parameters file;
+  file.set("coefficients", truth);
+  file.save((sitter.folder / "truth.safetensors").string());
+  const std::string face = sitter.at("face.safetensors");
+  const auto draw = [&](const std::string& coefficients, const std::string& to) {
+    const Outcome r = run_program("render " + face + " --coefficients " + sitter.at(coefficients) + " --size 224 -o " +
+                                  sitter.at(to));
+    CHECK(r.code == 0);
+    return load_image((sitter.folder / to).string());
+  };
+  const Tensor photo = draw("truth.safetensors", "photo.png");
+  sitter.write("seen.json", sitter.landmarks(truth));
+  const std::string command = "fit " + sitter.at("seen.json") + " --face-model " + face + " --sigma 0.1 --json -o ";
+  CHECK(run_program(command + sitter.at("plain.safetensors") + " --size 224").code == 0);
+  const Tensor before = draw("plain.safetensors", "plain.png");
+  for (const char* more : {"", " --refine-shape"}) {
+    const Outcome r = run_program(command + sitter.at("c.safetensors") + " --photo " + sitter.at("photo.png") + more);
+    INFO(r.text);
+    REQUIRE(r.code == 0);
+    CHECK(r.says("\"photo_status\":\"converged\""));
+    CHECK(r.says("\"albedo_red\":0."));
+    const Tensor after = draw("c.safetensors", "again.png");
+    double error[2] = {};
+    for (std::size_t i = 0; i < photo.as<float>().size(); ++i) {
+      error[0] += std::abs(before.as<float>()[i] - photo.as<float>()[i]);
+      error[1] += std::abs(after.as<float>()[i] - photo.as<float>()[i]);
+    }
+    INFO("error ", error[0], " -> ", error[1]);
+    CHECK(error[1] < error[0] / 4);
+  }
+  const Outcome text = run_program("fit " + sitter.at("seen.json") + " --face-model " + face + " -o " +
+                                   sitter.at("c.safetensors") + " --photo " + sitter.at("photo.png"));
+  CHECK(text.says("colours are off by "));
+}
+
 TEST_CASE("fit: what is wrong is said in one line" * doctest::skip(!io::has_matlab())) {
   const Sitter sitter;
   const std::string rest = " --face-model " + sitter.at("face.safetensors") + " -o " + sitter.at("c.safetensors");
-  const auto refuses = [&](const std::string& text, int code, std::string_view words) {
+  const auto refuses = [&](const std::string& text, int code, std::string_view words, const std::string& more = "") {
     write_text(sitter.folder / "l.json", text);
-    const Outcome r = run_program("fit " + sitter.at("l.json") + rest);
+    const Outcome r = run_program("fit " + sitter.at("l.json") + rest + more);
     INFO(r.text);
     CHECK(r.code == code);
     CHECK(r.one_error());
@@ -92,4 +134,16 @@ TEST_CASE("fit: what is wrong is said in one line" * doctest::skip(!io::has_matl
   refuses("[[1, 2], [3, 4]]", 2, "2 landmarks were given");
   refuses("[[1, 2], [1, 2], [1, 2], [1, 2], [1, 2]]", 2, "no pose follows");
   refuses("{", 3, "give landmarks as [[x, y], ...]");
+
+  const std::string points = "[[80, 90], [140, 90], [112, 120], [90, 150], [135, 150]]";
+  const auto photo = [&](const Tensor& image) {
+    save_image((sitter.folder / "photo.png").string(), image);
+    return " --photo " + sitter.at("photo.png");
+  };
+  refuses(points, 2, "no colours follow from this photo (degenerate)",
+          photo(Tensor::full({DType::f32, {1, 3, 224, 224}}, 0)));
+  refuses(points, 2, "is not square", photo(Tensor::full({DType::f32, {1, 3, 64, 48}}, 0)));
+  refuses(points, 2, "a photo of 8x8 is too small", photo(Tensor::full({DType::f32, {1, 3, 8, 8}}, 0)));
+  refuses(points, 2, "give --photo", " --refine-shape");
+  refuses(points, 3, "none.png", " --photo " + sitter.at("none.png"));
 }

@@ -228,6 +228,11 @@ TEST_CASE("face model: light without direction is the same on all normals; a tur
     CHECK(front.as<double>()[3 * v] - 0.8 * unit ==
           doctest::Approx(std::sqrt(std::acos(-1.)) * direction.as<double>()[3 * v + 2]));
   }
+  // The nine functions are what each number of gamma adds.
+  const Value some = b.random({1, 27}), none = affine(some, 0);
+  const Value added = matmul(sh_basis(normals), reshape(slice_axis(some, 1, 18, 9), {1, 9, 1}));
+  const Value blue = slice_axis(sh_shading(normals, some) - sh_shading(normals, none), 2, 2, 1);
+  CHECK(relative_error(b.run(added), b.run(blue)) < 1e-12);
 }
 
 TEST_CASE("face model: a posed face is made of its parts") {

@@ -112,6 +112,8 @@ Value face_landmarks(const FaceModel& model, Value per_vertex);
 ///   y[n,v,c] = sum over k of basis_k(normal[n,v]) (gamma[n,9c+k] + 0.8 if k = 0)
 /// normals [N,V,3] of length 1, gamma [N,27] -> [N,V,3]; multiply by the texture for colours.
 Value sh_shading(Value normals, Value gamma);
+/// The nine functions: the derivative of that light with respect to gamma.        normals [N,V,3] -> [N,V,9]
+Value sh_basis(Value normals);
 
 /// All that the reference computes of coefficients [N,coefficient_count()].
 struct PosedFace {
