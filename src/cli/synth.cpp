@@ -17,6 +17,7 @@
 #include "cli/common.hpp"
 #include "g2face/face/builtin_head.hpp"
 #include "g2face/image.hpp"
+#include "io/atomic_file.hpp"
 #include "io/label_journal.hpp"
 #include "io/synthetic_label.hpp"
 
@@ -113,7 +114,11 @@ io::LabelJournal open_set(const Options& o, const Folder& folder, const Paramete
     }
   } else {
     if (!o.overwrite) require_new_set(o, folder);
-    model.save(folder.model.string());
+    try {
+      model.save(folder.model.string());
+    } catch (const CheckpointError& error) {  // nothing is wrong with the model
+      throw io::FileError(error.what());
+    }
   }
   io::LabelJournal journal(folder.journal, lines);
   fs::remove(folder.labels, ignored);  // they say that everything is there
