@@ -71,7 +71,7 @@ double openness(const Vec3& at) {
   return std::max(open, 0.12);
 }
 
-Surface skin(const Person& p, const Vec3& at) {
+Surface skin(const Person& p, const Vec3& at, bool paint_nostrils) {
   const double ax = std::abs(at.x);
   const bool front = at.z > 0;
   double melanin = p.melanin * (1 + 0.1 * noise(scaled(at, 17), p.seed)) + 0.015 * noise(scaled(at, 2.2), p.seed + 1);
@@ -105,7 +105,7 @@ Surface skin(const Person& p, const Vec3& at) {
     const double hairs = brow(p, ax, at);
     colour = mix(colour, p.hair_colour * 0.6, std::min(0.96, 1.15 * hairs));
     // Nostrils, the line between the lips, and lashes along the upper lids' edges.
-    colour = colour * (1 - 0.9 * clamp01(1.5 * spot(ax, at.y, 6.4, -47.2, 2.7, 1.15)));
+    if (paint_nostrils) colour = colour * (1 - 0.9 * clamp01(1.5 * spot(ax, at.y, 6.4, -47.2, 2.7, 1.15)));
     const double t = (ax - 16) / 31;
     if (t > -0.06 && t < 1.1 && at.y > -7 && at.y < 12) {
       const double u = 2 * clamp01(t) - 1,
@@ -148,13 +148,15 @@ Surface skin(const Person& p, const Vec3& at) {
   }
   // Scalp under hair; shaved hair is all there is of it.
   if (p.hair != Hair::bald) {
-    const double above =
-        at.y - std::max(-58.0, hairline(p, round_head(at))) + 1.5 * noise(scaled(at, 1.6), p.seed + 11);
-    const double fine = 0.5 + 0.5 * noise(scaled(at, 0.7), p.seed + 12);
-    const double cover =
-        smoothstep(-2.5, 6, above) * (p.hair == Hair::buzz ? 0.62 + 0.3 * fine : 0.85) * smoothstep(79, 76, ax);
-    colour = mix(colour, p.hair_colour * (0.6 + 0.5 * fine), cover);
-    s.gloss *= 1 - 0.8 * cover;
+    const double height = at.y - std::max(-58.0, hairline(p, round_head(at)));
+    if (height > -4.1) {  // noise is within -1..1: below there is none
+      const double above = height + 1.5 * noise(scaled(at, 1.6), p.seed + 11);
+      const double fine = 0.5 + 0.5 * noise(scaled(at, 0.7), p.seed + 12);
+      const double cover =
+          smoothstep(-2.5, 6, above) * (p.hair == Hair::buzz ? 0.62 + 0.3 * fine : 0.85) * smoothstep(79, 76, ax);
+      colour = mix(colour, p.hair_colour * (0.6 + 0.5 * fine), cover);
+      s.gloss *= 1 - 0.8 * cover;
+    }
   }
   s.colour = colour;
   return s;

@@ -14,8 +14,8 @@ struct Surface {
   double bump = 0;        // how far the normal is turned by fine relief
 };
 
-/// Skin with brows, lips, beard, lashes and shaved hair.
-Surface skin(const Person& person, const Vec3& at);
+/// Skin with brows, lips, beard, lashes and shaved hair, and dark nostrils where the surface has none.
+Surface skin(const Person& person, const Vec3& at, bool paint_nostrils);
 /// The eyeball; `d` is the direction from its centre and `gaze` that of the pupil, in the head's coordinates.
 Surface eyeball(const Person& p, const Vec3& d, const Vec3& gaze);
 /// Inside of the mouth.

@@ -32,6 +32,9 @@ inline Vec3 mix(const Vec3& a, const Vec3& b, double t) { return a + (b - a) * t
 inline double clamp01(double x) { return x < 0 ? 0 : x > 1 ? 1 : x; }
 /// 0 up to a, 1 from b on, smooth between; a may be above b.
 inline double smoothstep(double a, double b, double x) {
+  // Most points lie outside of most steps: no division for them. a and b are constants nearly everywhere.
+  if (a < b ? x <= a : x >= a) return 0;
+  if (a < b ? x >= b : x <= b) return 1;
   const double t = clamp01((x - a) / (b - a));
   return t * t * (3 - 2 * t);
 }
@@ -43,21 +46,29 @@ inline double kernel(double q) {
 }
 /// The kernel at (x, y) of a spot of the widths sx, sy around (cx, cy).
 inline double spot(double x, double y, double cx, double cy, double sx, double sy) {
+  constexpr double reach = 2.8285;  // a little above the root of 8
+  if (std::abs(x - cx) > reach * sx || std::abs(y - cy) > reach * sy) return 0;
   const double u = (x - cx) / sx, v = (y - cy) / sy;
   return kernel(u * u + v * v);
 }
 
 constexpr double pi = 3.14159265358979323846;
 
+/// The largest whole number up to x, for x of less than 2^63: std::floor is a call on plain x86-64.
+inline std::int64_t whole_below(double x) {
+  const auto towards_zero = static_cast<std::int64_t>(x);
+  return towards_zero - (static_cast<double>(towards_zero) > x ? 1 : 0);
+}
+
 /// exp, to 1e-10 of its value, for x in -700..700.
 inline double exact_exp(double x) {
   constexpr std::array<double, 9> terms = {1.0 / 40320, 1.0 / 5040, 1.0 / 720, 1.0 / 120, 1.0 / 24, 1.0 / 6, 0.5, 1, 1};
   const double scaled = x * 1.44269504088896340736;
-  const double whole = std::floor(scaled + 0.5);
-  const double r = (scaled - whole) * 0.69314718055994530942;
+  const std::int64_t whole = whole_below(scaled + 0.5);
+  const double r = (scaled - static_cast<double>(whole)) * 0.69314718055994530942;
   double sum = 0;
   for (const double t : terms) sum = sum * r + t;
-  const auto bits = static_cast<std::uint64_t>(static_cast<std::int64_t>(whole) + 1023) << 52;
+  const auto bits = static_cast<std::uint64_t>(whole + 1023) << 52;
   return sum * std::bit_cast<double>(bits);
 }
 /// The natural logarithm of a normal x > 0, to 1e-10.
@@ -98,11 +109,11 @@ class Noise {
     }
   }
   double operator()(const Vec3& p, std::uint64_t seed) const {
-    const double fx = std::floor(p.x), fy = std::floor(p.y), fz = std::floor(p.z);
-    const std::uint64_t base = static_cast<std::uint64_t>(static_cast<std::int64_t>(fx)) * across +
-                               static_cast<std::uint64_t>(static_cast<std::int64_t>(fy)) * up +
-                               static_cast<std::uint64_t>(static_cast<std::int64_t>(fz)) * inwards + seed * 40503;
-    const double tx = p.x - fx, ty = p.y - fy, tz = p.z - fz;
+    const std::int64_t x = whole_below(p.x), y = whole_below(p.y), z = whole_below(p.z);
+    const std::uint64_t base = static_cast<std::uint64_t>(x) * across + static_cast<std::uint64_t>(y) * up +
+                               static_cast<std::uint64_t>(z) * inwards + seed * 40503;
+    const double tx = p.x - static_cast<double>(x), ty = p.y - static_cast<double>(y),
+                 tz = p.z - static_cast<double>(z);
     const double wx = tx * tx * (3 - 2 * tx), wy = ty * ty * (3 - 2 * ty), wz = tz * tz * (3 - 2 * tz);
     const auto row = [&](std::uint64_t at) { return value(at) + (value(at + across) - value(at)) * wx; };
     const double near = row(base) + (row(base + up) - row(base)) * wy;

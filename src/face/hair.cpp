@@ -78,11 +78,13 @@ double hairline(const Person& p, double round) {
 }
 
 bool hair_covers(const Person& p, const Vec3& at) {
-  const double round = round_head(at);
+  const double above = at.y - hairline(p, round_head(at)), edge = p.hair == Hair::fringe ? 0 : 2;
+  // Strands are within -1.5..1.5: away from the edges they decide nothing.
+  if (above < edge - 7) return false;
+  if (above > edge + 7 && (!falls(p.hair) || at.y > ends(p) + 14)) return true;
   const double strands = noise({at.x * 0.5, at.y * 0.03, at.z * 0.5}, p.seed + 40) +
                          0.5 * noise({at.x * 1.3, at.y * 0.05, at.z * 1.3}, p.seed + 41);
-  const double above = at.y - hairline(p, round);
-  if (above + 4.5 * strands < (p.hair == Hair::fringe ? 0 : 2)) return false;
+  if (above + 4.5 * strands < edge) return false;
   return !falls(p.hair) || at.y > ends(p) + 9 * strands;
 }
 

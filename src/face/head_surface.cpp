@@ -452,6 +452,7 @@ Vec3 place_tooth(const Site& site, const Measures& m, const Expression& e) {
 }  // namespace
 
 double half_width(double row) { return curve(widths, row); }
+double half_depth(double row, bool back) { return back ? curve(backs, row) : curve(fronts, row); }
 
 Vec3 place(const Site& site, const Measures& m, const Expression& e) {
   switch (site.kind) {

@@ -50,6 +50,8 @@ constexpr double eye_radius = 12;
 
 /// Half the width of the mean head at a row: sides are x / half_width.
 double half_width(double row);
+/// How far its middle lies before (or behind) the axis between the ears, without relief.
+double half_depth(double row, bool back);
 /// Where the site lies.
 Vec3 place(const Site& site, const Measures& m, const Expression& e);
 

@@ -44,8 +44,8 @@ class Painter {
     const Vec3 light = shade(p_.shot.gamma, normal);
     const Vec3 diffuse{std::max(0.0, light.x), std::max(0.0, light.y), std::max(0.0, light.z)};
     const double c = std::max(0.0, dot(normal, halfway_));
-    const double shine =
-        s.gloss > 0 ? p_.shot.gloss * s.gloss * exact_pow(c, s.sharpness) * clamp01(4 * dot(normal, p_.shot.key)) : 0;
+    const double lamp = s.gloss > 0 ? clamp01(4 * dot(normal, p_.shot.key)) : 0;
+    const double shine = lamp > 0 ? p_.shot.gloss * s.gloss * exact_pow(c, s.sharpness) * lamp : 0;
     return (s.colour * diffuse + p_.shot.key_colour * shine) * open;
   }
 
@@ -53,7 +53,7 @@ class Painter {
     const Corners at = p_.head.at(p_.triangles, sample, p_.samples);
     const Vec3 resting = at(p_.head.resting);
     Vec3 normal = unit(at(p_.head.normals));
-    const bool inside = normal.z < -0.25;
+    const bool skin_alone = !p_.open.empty(), inside = skin_alone ? at.back : normal.z < -0.25;
     if (normal.z < 0) normal = normal * -1;
     const std::int32_t part = p_.parts[at.vertex[0]];
     if (part == 2 || part == 3) {
@@ -65,12 +65,13 @@ class Painter {
                    spark = smoothstep(0.982, 0.992, c) + 0.2 * smoothstep(0.945, 0.97, c);
       return light + p_.shot.key_colour * (0.9 * spark);
     }
-    if (part == 4 || (part == 0 && inside)) return lit(mouth(resting), normal, 1);
+    if (part == 4 || ((part == 0 || skin_alone) && inside)) return lit(mouth(resting), normal, 1);
     if (part == 5) return lit(tooth(resting), normal, 0.8);
+    const double open = skin_alone ? at(p_.open) : openness(resting);
     if (part == 1 && resting.y < -146 - 0.09 * std::abs(resting.x) + 8 * clamp01(resting.z / 40))
-      return lit(cloth(p_.person, resting), rough(normal, resting, 0.2, 3), openness(resting));
-    const Surface s = skin(p_.person, resting);
-    return lit(s, rough(normal, resting, s.bump, 0.8), openness(resting) * under_hair(resting));
+      return lit(cloth(p_.person, resting), rough(normal, resting, 0.2, 3), open);
+    const Surface s = skin(p_.person, resting, !skin_alone);
+    return lit(s, rough(normal, resting, s.bump, 0.8), open * under_hair(resting));
   }
 
   Vec3 hair(std::size_t sample) const {
@@ -84,7 +85,8 @@ class Painter {
     normal = unit(normal + cross(normal, along) * (0.9 * s.bump));
     Vec3 light = lit({s.colour, 0, 1, 0}, normal, 1);
     const double t = dot(along, halfway_), across = std::sqrt(std::max(0.0, 1 - t * t));
-    const double shine = exact_pow(across, 40) * std::max(0.0, s.gloss) * clamp01(2.5 * dot(normal, p_.shot.key));
+    const double lamp = clamp01(2.5 * dot(normal, p_.shot.key));
+    const double shine = lamp > 0 ? exact_pow(across, 40) * std::max(0.0, s.gloss) * lamp : 0;
     light = light + p_.shot.key_colour * (p_.person.hair_colour + Vec3{0.06, 0.06, 0.06}) * shine;
     // Its own shadow lower and deeper down.
     return light * (0.62 + 0.38 * smoothstep(-70, 60, resting.y));

@@ -35,6 +35,9 @@ struct Picture {
   const Scene& head;
   const Triangles& hair_triangles;
   const Scene& hair;  // its screen is empty if there is none
+  /// Of a model that is skin and eyeballs alone, how open its vertices lie: nostrils are holes, and what shows its back
+  /// is the inside of the mouth. Empty for a head with a mouth.
+  const std::vector<double>& open;
 };
 
 constexpr std::int64_t samples_across = 2;  // of a pixel, in each direction

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "face/head_surface.hpp"
 #include "g2face/error.hpp"
 
 namespace g2face::face {
@@ -58,6 +59,27 @@ std::vector<Vec3> to_resting_head(std::span<const Vec3> points, std::span<const 
     result.push_back(sum);
   }
   return result;
+}
+
+void lay_skull_on_resting_head(std::span<Vec3> resting) {
+  constexpr Vec3 middle{0, 20, -5};
+  const auto inside = [](const Vec3& p) {
+    if (p.y >= crown_row) return false;
+    const double row = std::max(p.y, -20.0), x = p.x / half_width(row), z = p.z / half_depth(row, p.z < 0);
+    return x * x + z * z < 1;
+  };
+  for (Vec3& p : resting) {
+    const double share = std::max({smoothstep(25, 60, p.y), smoothstep(18, 32, p.y) * smoothstep(60, 20, p.z),
+                                   smoothstep(-45, -80, p.z) * smoothstep(-40, -10, p.y)});
+    if (share == 0) continue;
+    const Vec3 ray = unit(p - middle);
+    double near = 0, far = 300;
+    while (far - near > 1e-3) {
+      const double half = 0.5 * (near + far);
+      (inside(middle + ray * half) ? near : far) = half;
+    }
+    p = mix(p, middle + ray * near, share);
+  }
 }
 
 }  // namespace g2face::face

@@ -17,4 +17,8 @@ std::array<Vec3, 68> resting_landmarks();
 /// out as they are. Throws Error if the landmarks lie in a plane.
 std::vector<Vec3> to_resting_head(std::span<const Vec3> points, std::span<const Vec3> landmarks);
 
+/// Moves what landmarks say little about, the skull from the forehead's upper half backwards, along rays from its
+/// middle onto the built-in head at rest: so hair of that head lies on this one's scalp. Ears and face stay.
+void lay_skull_on_resting_head(std::span<Vec3> resting);
+
 }  // namespace g2face::face

@@ -4,6 +4,7 @@
 
 #include "face/hair_shell.hpp"
 #include "face/head_surface.hpp"
+#include "face/openness.hpp"
 #include "face/picture.hpp"
 #include "face/resting.hpp"
 #include "g2face/models/face_model.hpp"
@@ -84,6 +85,7 @@ struct Synthesizer::State {
   Triangles triangles;
   std::vector<std::int32_t> parts, landmarks;
   std::vector<Vec3> resting;
+  std::vector<double> open;  // Picture::open
   HairShell shell;
   std::unique_ptr<Visibility> visibility;
   std::vector<std::int32_t> shell_vertex;  // of the head, that a vertex of the shell follows
@@ -163,6 +165,13 @@ Synthesizer::Synthesizer(const Parameters& file) {
   std::vector<Vec3> at;
   for (const std::int32_t v : s->landmarks) at.push_back(s->mean[static_cast<std::size_t>(v)]);
   s->resting = to_resting_head(s->mean, at);
+  constexpr std::int32_t mouth = 4;
+  if (std::ranges::find(s->parts, mouth) == s->parts.end()) {
+    lay_skull_on_resting_head(s->resting);
+    double reach = 0;
+    for (const Vec3& p : s->mean) reach = std::max(reach, length(p));
+    s->open = openness_of(s->mean, vertex_normals(s->mean, s->triangles), s->triangles, reach);
+  }
   s->shell = hair_shell();
   for (const Vec3& p : s->shell.resting) {
     double best = 1e18;
@@ -244,7 +253,7 @@ SyntheticFace Synthesizer::draw(const SyntheticRequest& r) const {
   for (std::size_t k = 0; k < 2; ++k) eyes[k] = eyes[k] * (1 / std::max(1.0, count[k]));
 
   const std::int64_t samples = r.size * samples_across;
-  const Picture picture{samples, person, shot, s.triangles, s.parts, shape, eyes, head, hair_triangles, hair};
+  const Picture picture{samples, person, shot, s.triangles, s.parts, shape, eyes, head, hair_triangles, hair, s.open};
   const Painted painted = paint(picture);
   f.image = painted.image;
   f.parts = painted.parts;

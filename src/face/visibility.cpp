@@ -86,6 +86,7 @@ Corners corners_at(const std::vector<Vec3>& screen, const std::array<std::int32_
                                       (c.x - x) * (a.y - y) - (c.y - y) * (a.x - x),
                                       (a.x - x) * (b.y - y) - (a.y - y) * (b.x - x)};
   const double sum = area[0] + area[1] + area[2], sign = sum < 0 ? -1 : 1;
+  r.back = sum > 0;  // y is down
   r.weight = {std::max(0.0, sign * area[0]) / a.z, std::max(0.0, sign * area[1]) / b.z,
               std::max(0.0, sign * area[2]) / c.z};
   const double total = r.weight[0] + r.weight[1] + r.weight[2];

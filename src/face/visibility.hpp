@@ -35,8 +35,10 @@ struct Corners {
   std::array<std::size_t, 3> vertex{};
   std::array<double, 3> weight{};  // corrected for perspective
   double nearness = 0;             // 1 / depth
+  bool back = false;               // its back is seen
 
-  Vec3 operator()(const std::vector<Vec3>& of) const {
+  template <class T>
+  T operator()(const std::vector<T>& of) const {
     return of[vertex[0]] * weight[0] + of[vertex[1]] * weight[1] + of[vertex[2]] * weight[2];
   }
 };

@@ -50,7 +50,84 @@ TEST_CASE("synth writes pictures, labels and the model; any part of a set is the
   r = run_program("synth -n 3 --seed 4 --size 32 -o " + f.in("a"));
   CHECK(r.code == 2);
   CHECK(r.one_error());
-  CHECK(r.says("labels.jsonl: exists: give another -o, or --overwrite"));
+  CHECK(r.says("labels.jsonl: exists: give another -o, --resume to go on, or --overwrite"));
+}
+
+TEST_CASE("synth --resume makes of any state what an uninterrupted run makes") {
+  const Folder f;
+  REQUIRE(run_program("synth -n 6 --seed 4 --size 32 --per-identity 2 -o " + f.in("whole")).code == 0);
+  // The model from its file: the head need not be made anew.
+  const std::string model = " --face-model " + f.in("whole/face_model.safetensors");
+  const std::string set = "synth -n 6 --seed 4 --size 32 --per-identity 2" + model + " -o ";
+  const auto same = [&](const std::string& name) {
+    CHECK(std::distance(fs::directory_iterator(f.dir / name), {}) == 8);
+    for (const auto& entry : fs::directory_iterator(f.dir / "whole")) {
+      const std::string file = entry.path().filename().string();
+      CAPTURE(file);
+      CHECK(f.text("whole/" + file) == f.text(name + "/" + file));
+    }
+  };
+
+  // Killed: two labels and a half, one picture more than labels, one damaged.
+  fs::copy(f.dir / "whole", f.dir / "part");
+  fs::remove(f.dir / "part/labels.jsonl");
+  const std::string labels = f.text("whole/labels.jsonl");
+  write_text(f.dir / "part/labels.partial.jsonl", labels.substr(0, labels.find("\n", labels.find("\n") + 1) + 100));
+  for (const char* gone : {"3", "4", "5"}) fs::remove(f.dir / str("part/000000", gone, ".png"));
+  fs::resize_file(f.dir / "part/0000001.png", 500);
+  const auto untouched = fs::last_write_time(f.dir / "part/0000000.png");
+  CHECK(run_program(set + f.in("part")).says("exists: give another -o, --resume to go on, or --overwrite"));
+  Outcome r = run_program(set + f.in("part") + " --resume --sheet " + f.in("resumed.png"));
+  CHECK(r.code == 0);
+  same("part");
+  CHECK(fs::last_write_time(f.dir / "part/0000000.png") == untouched);
+
+  // Finished: nothing to do, and a sheet of what is there.
+  r = run_program(set + f.in("part") + " --resume --sheet " + f.in("again.png"));
+  CHECK(r.code == 0);
+  CHECK(f.text("again.png") == f.text("resumed.png"));
+  fs::remove(f.dir / "part/0000002.png");
+  CHECK(run_program(set + f.in("part") + " --resume").code == 0);
+  same("part");
+
+  // Begun with fewer; and with nothing.
+  REQUIRE(run_program("synth -n 2 --seed 4 --size 32 --per-identity 2" + model + " -o " + f.in("fewer")).code == 0);
+  CHECK(run_program(set + f.in("fewer") + " --resume").code == 0);
+  same("fewer");
+
+  // Interrupted by the user, at some time after the first picture.
+  r = run_shell(program(set + f.in("cut") + " --threads 1 & p=$!; while [ ! -e " + f.in("cut/0000001.png") +
+                        " ]; do sleep 0.01; done; kill -INT $p; wait $p"));
+  CHECK((r.code == 130 || r.code == 0));
+  for (const auto& entry : fs::directory_iterator(f.dir / "cut")) CHECK(entry.path().extension() != ".tmp");
+  CHECK(run_program(set + f.in("cut") + " --resume").code == 0);
+  same("cut");
+}
+
+TEST_CASE("synth --resume refuses a set that this run would not write, and leaves it alone") {
+  const Folder f;
+  REQUIRE(run_program("synth -n 2 --seed 4 --size 32 -o " + f.in("a")).code == 0);
+  const std::string labels = f.text("a/labels.jsonl"),
+                    into = " --face-model " + f.in("a/face_model.safetensors") + " -o " + f.in("a");
+  for (const auto& [given, words] :
+       {std::pair("-n 2 --seed 5 --size 32", "0000000.png: seed is 4, this run's is 5"),
+        std::pair("-n 2 --seed 4 --size 64", "0000000.png: size is 32, this run's is 64"),
+        std::pair("-n 2 --seed 4 --size 32 --per-identity 2", "0000001.png: person is 1, this run's is 0"),
+        std::pair("-n 1 --seed 4 --size 32", "has picture 1, this run draws 0..0"),
+        std::pair("-n 2 --seed 4 --size 32 --overwrite", "excludes")}) {
+    const Outcome r = run_program(str("synth --resume ", given, into));
+    CAPTURE(words);
+    CHECK(r.code == 2);
+    CHECK(r.one_error());
+    CHECK(r.says(words));
+    CHECK(f.text("a/labels.jsonl") == labels);
+  }
+  CHECK(run_program("synth -n 2 --resume --sheet " + f.in("x.png")).says("--resume: nothing to go on with"));
+  write_text(f.dir / "a/labels.jsonl", labels + "{}\n");
+  const Outcome r = run_program("synth -n 2 --seed 4 --size 32 --resume" + into);
+  CHECK(r.code == 3);
+  CHECK(r.one_error());
+  CHECK(r.says("labels.jsonl: line 3 is no label of a synthetic picture"));
 }
 
 TEST_CASE("synth refuses what makes no sense before it starts") {
