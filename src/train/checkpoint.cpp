@@ -112,10 +112,11 @@ void CheckpointStore::save(Parameters parameters, const TrainingState& state) {
 
 std::optional<Checkpoint> CheckpointStore::newest() const {
   std::vector<std::int64_t> all = steps();
+  std::reverse(all.begin(), all.end());
   std::string why;
-  for (auto step = all.rbegin(); step != all.rend(); ++step) {
+  for (const std::int64_t step : all) {
     try {
-      return load_checkpoint(path_of(*step));
+      return load_checkpoint(path_of(step));
     } catch (const CheckpointError& error) {
       say(str(error.what(), ": is passed over"));
       if (why.empty()) why = error.what();
