@@ -117,8 +117,8 @@ bool write_all(Writer& w, const RgbImage& image) noexcept {
   png_set_user_limits(w.png, 0x7fffffff, 0x7fffffff);
   png_set_IHDR(w.png, w.info, static_cast<png_uint_32>(image.width), static_cast<png_uint_32>(image.height), 8,
                PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
-  // What filters leave of a photo are small numbers without repetitions: Huffman codes and runs alone make files as small
-  // as searching for repetitions does, in a quarter of the time.
+  // What filters leave of a photo are small numbers without repetitions: Huffman codes and runs alone make files as
+  // small as searching for repetitions does, in a quarter of the time.
   png_set_compression_strategy(w.png, Z_RLE);
   png_write_info(w.png, w.info);
   for (std::ptrdiff_t y = 0; y < image.height; ++y) png_write_row(w.png, image.rgb.data() + y * 3 * image.width);

@@ -116,7 +116,8 @@ TEST_CASE("synth --resume refuses a set that this run would not write, and leave
         std::pair("-n 1 --seed 4 --size 32", "has picture 1, this run draws 0..0"),
         std::pair("-n 2 --seed 4 --size 32 --overwrite", "excludes")}) {
     const Outcome r = run_program(str("synth --resume ", given, into));
-    CAPTURE(words);
+    const std::string expected = words;
+    CAPTURE(expected);
     CHECK(r.code == 2);
     CHECK(r.one_error());
     CHECK(r.says(words));

@@ -55,7 +55,7 @@ TEST_CASE("labels cut off anywhere give their whole lines; damaged ones are refu
     CHECK(pictures(path).size() == (n == text.size() ? 2U : n >= line(4).size() ? 1U : 0U));
   }
   for (std::size_t i = 0; i < text.size(); ++i) {
-    for (const char byte : {'\0', '"', '9', '\n', '\xff'}) {
+    for (const char byte : {'"', '\n', '\xff'}) {
       std::string damaged = text;
       damaged[i] = byte;
       write(path, damaged);
