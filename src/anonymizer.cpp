@@ -4,10 +4,10 @@
 #include <functional>
 #include <map>
 
-#include "g2face/models/arcface.hpp"
 #include "g2face/models/extractor.hpp"
 #include "g2face/models/generator.hpp"
 #include "g2face/models/identity.hpp"
+#include "g2face/models/identity_network.hpp"
 #include "g2face/models/lpips.hpp"
 #include "g2face/models/networks.hpp"
 #include "g2face/models/recon.hpp"
@@ -96,7 +96,7 @@ struct Anonymizer::State {
     Value identity, bits, coefficients;
   };
   AnalysisValues analysis(Graph& g, Value image) const {
-    const Value identity = arcface(Scope(g, "arcface"), image, config);
+    const Value identity = identity_network(Scope(g, "arcface"), image, config);
     return {identity, float_to_bits(identity), recon(Scope(g, "recon"), affine(image, 0.5, 0.5), config)};
   }
 

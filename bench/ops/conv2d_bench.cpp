@@ -1,5 +1,5 @@
-// The convolutions of the generator. On the CPU beside oneDNN's bare primitive in the same run (goal: at least 85 % of
-// it); on a GPU for one image and for sixteen.
+// The convolutions of the generator, and the depthwise ones of MobileFaceNet. On the CPU beside oneDNN's bare primitive
+// in the same run (goal: at least 85 % of it); on a GPU for one image and for sixteen.
 
 #include "g2face/ops/conv2d.hpp"
 #include "kernels/cpu/layout.hpp"
@@ -13,6 +13,7 @@ struct Layer {
   const char* name;
   std::int64_t c, o, size, kernel, stride, pad;
   bool transposed = false;
+  std::int64_t groups = 1;
 };
 
 const std::vector<Layer> layers = {
@@ -32,6 +33,10 @@ const std::vector<Layer> layers = {
     {"1x1_768_256_at128", 768, 256, 128, 1, 1, 0},
     {"1x1_1536_512_at64", 1536, 512, 64, 1, 1, 0},
     {"1x1_128_3_at256", 128, 3, 256, 1, 1, 0},
+    {"dw3x3_64_at56", 64, 64, 56, 3, 1, 1, false, 64},
+    {"dw3x3s2_128_at56", 128, 128, 56, 3, 2, 1, false, 128},
+    {"dw3x3_256_at14", 256, 256, 14, 3, 1, 1, false, 256},
+    {"dw7x7_512_at7", 512, 512, 7, 7, 1, 0, false, 512},
 };
 
 struct Sizes {
@@ -45,13 +50,14 @@ Sizes sizes_of(const Layer& l, std::int64_t n = 1) {
   Sizes s;
   s.attrs.stride = {l.stride, l.stride};
   s.attrs.pad = {l.pad, l.pad};
+  s.attrs.groups = l.groups;
   s.attrs.kernel = {l.kernel, l.kernel};
   const std::int64_t large = l.transposed ? (l.size - 1) * l.stride + l.kernel - 2 * l.pad : l.size;
   const std::int64_t small = l.transposed ? l.size : (l.size + 2 * l.pad - l.kernel) / l.stride + 1;
   s.attrs.input = {large, large};
   s.x = {n, l.transposed ? l.o : l.c, large, large};
   s.y = {n, l.transposed ? l.c : l.o, small, small};
-  s.w = {s.y[1], s.x[1], l.kernel, l.kernel};
+  s.w = {s.y[1], s.x[1] / l.groups, l.kernel, l.kernel};
   s.flops = 2.0 * static_cast<double>(n * s.w.numel() * small * small);
   return s;
 }
@@ -82,7 +88,8 @@ void bare(benchmark::State& state, const Layer& l) {
   onednn::Convolution c;
   c.kind = l.transposed ? onednn::Convolution::Kind::input_grad : onednn::Convolution::Kind::forward;
   c.x = Format::any(DType::f32, s.x.dims());
-  c.w = Format::any(DType::f32, s.w.dims());
+  const Shape grouped = {l.groups, s.w[0] / l.groups, s.w[1], s.w[2], s.w[3]};
+  c.w = Format::any(DType::f32, (l.groups == 1 ? s.w : grouped).dims());
   c.y = Format::any(DType::f32, s.y.dims());
   c.stride = s.attrs.stride;
   c.pad = s.attrs.pad;

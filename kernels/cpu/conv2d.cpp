@@ -194,16 +194,21 @@ LayoutChoices choices(std::span<const Type> in, std::span<const Type> out,
   return {native, plain};
 }
 
+/// Whether the library has its fast ways: no groups, or one for each channel.
+bool suits_blocks(const Conv2dAttrs& a, const Type& x, const Type& y) {
+  return a.groups == 1 || (x.shape[1] == a.groups && y.shape[1] == a.groups);
+}
+
 }  // namespace
 
 LayoutChoices conv2d_cpu_layouts(const Conv2dAttrs& a, std::span<const Type> in, std::span<const Type> out) {
-  if (a.groups != 1) return {cpu::plain_choice(in, out)};
+  if (!suits_blocks(a, in[0], out[0])) return {cpu::plain_choice(in, out)};
   return choices(in, out, {{true, 0}, {false, 0}});
 }
 
 LayoutChoices conv2d_weight_grad_cpu_layouts(const Conv2dAttrs& a, std::span<const Type> in,
                                              std::span<const Type> out) {
-  if (a.groups != 1) return {cpu::plain_choice(in, out)};
+  if (!suits_blocks(a, in[0], in[1])) return {cpu::plain_choice(in, out)};
   return choices(in, out, {{true, 0}, {true, 1}});
 }
 

@@ -1,4 +1,4 @@
-// g2face model init | info | check | import-face: model files.
+// g2face model init | info | check | import-face | import-identity: model files.
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -163,6 +163,30 @@ int import_face(const std::string& file, const std::string& output) {
   return exit_code::ok;
 }
 
+/// Takes the identity network's tensors, under the names that its authors gave them, into a model.
+int import_identity(const std::string& file, const std::string& into, const std::string& output) {
+  constexpr std::string_view network = "arcface";
+  Parameters model = Parameters::load(into);
+  const ModelConfig config = config_of(model, into);
+  const Parameters source = Parameters::load(file);
+  Parameters imported;
+  for (const auto& [name, tensor] : source) imported.set(str(network, "/", name), tensor);
+  for (const Declared& d : declare(network, config)) {  // files leave counters of batches out
+    const bool is_counter = d.name.ends_with("num_batches_tracked");
+    if (is_counter && !imported.contains(d.name)) imported.set(d.name, d.init.values.clone());
+  }
+  try {
+    adopt_parameters(imported, {&network, 1}, config);
+  } catch (const CheckpointError& e) {
+    throw CheckpointError(str(file, ": ", e.what()));
+  }
+  for (const auto& [name, tensor] : imported) model.set(name, tensor);
+  const std::string& to = output.empty() ? into : output;
+  model.save(to);
+  say(LogLevel::info, str(to, ": ", source.size(), " tensors, ", source.element_count(), " numbers from ", file));
+  return exit_code::ok;
+}
+
 }  // namespace
 
 void add_model(CLI::App& app, int& code) {
@@ -171,7 +195,8 @@ void add_model(CLI::App& app, int& code) {
 
   CLI::App* make = model->add_subcommand("init", "Write a model with fresh values");
   const auto o = std::make_shared<InitOptions>();
-  make->add_option("--config", o->config, "a preset (g2face-256, g2face-slim-128, g2face-slim-64) or a JSON file")
+  make->add_option("--config", o->config,
+                   "a preset (g2face-256, g2face-slim-128, g2face-slim-64, g2face-slim-64-mobile) or a JSON file")
       ->capture_default_str();
   make->add_option("-o,--output", o->output, "safetensors file to write")->required();
   make->add_option("--fill", o->fill, "random: as training begins; reference: the values of the recorded tests")
@@ -203,6 +228,15 @@ void add_model(CLI::App& app, int& code) {
   add_log_options(*import);
   import->callback([file, output, &code] { code = import_face(*file, *output);
 });
+
+const auto into = std::make_shared<std::string>();
+CLI::App* identity = model->add_subcommand("import-identity", "Put a trained identity network into a model");
+identity->add_option("file", *file, "its safetensors, with the names of its authors (MobileFaceNet: conv1.0.weight)")
+    ->required();
+identity->add_option("--into", *into, "model whose configuration names that network")->required();
+identity->add_option("-o,--output", *output, "safetensors file to write (default: the model itself)");
+add_log_options(*identity);
+identity->callback([file, into, output, &code] { code = import_identity(*file, *into, *output); });
 }  // namespace g2face::cli
 
 }  // namespace g2face::cli

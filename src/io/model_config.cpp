@@ -1,10 +1,28 @@
 // ModelConfig as JSON.
 
+#include <array>
+
 #include "g2face/models/config.hpp"
 #include "io/config_fields.hpp"
 #include "io/model_fields.hpp"
 
 namespace g2face {
+namespace {
+
+constexpr auto identity_networks = std::to_array<std::string_view>({"iresnet", "mobilefacenet"});
+
+/// As a list of x, y and size, which is empty if there is none.
+void visit_square(io::ConfigFields& f, std::string_view key, std::optional<ImageSquare>& square) {
+  std::vector<double> numbers;
+  if (square) numbers = {square->x, square->y, square->size};
+  f.field(key, numbers);
+  check<io::ConfigError>(numbers.empty() || numbers.size() == 3, key, " has ", numbers.size(),
+                         " numbers, expected x, y and size, or none");
+  square.reset();
+  if (!numbers.empty()) square = {.x = numbers[0], .y = numbers[1], .size = numbers[2]};
+}
+
+}  // namespace
 
 io::VisitFields io::model_fields(ModelConfig& c) {
   return [&c](ConfigFields& f) {
@@ -19,6 +37,8 @@ io::VisitFields io::model_fields(ModelConfig& c) {
     f.field("style_bands", c.style_bands);
     f.field("extractor_width", c.extractor_width, size);
     f.field("extractor_blocks", c.extractor_blocks, size);
+    f.choice("identity_network", c.identity_network, identity_networks);
+    visit_square(f, "identity_crop", c.identity_crop);
     f.field("arcface_depth", c.arcface_depth, size);
     f.field("arcface_width", c.arcface_width, size);
     f.field("arcface_size", c.arcface_size, size);

@@ -38,6 +38,21 @@ ModelConfig slim_128() {
   return c;
 }
 
+ModelConfig slim_64_mobile() {
+  ModelConfig c = slim_64();
+  c.name = "g2face-slim-64-mobile";
+  c.identity_dim = 128;
+  c.identity_network = IdentityNetwork::mobilefacenet;
+  c.arcface_width = 64;
+  c.arcface_size = 112;
+  return c;
+}
+
+constexpr ImageSquare whole_image;
+// (64.5 - 0.905 * 56.41, 60.66 - 0.905 * 52.10, 0.905 * 112) / 128: the template's middle of the eyes is (56.41, 52.10)
+// from the corner of its first pixel, the frame's (64.5, 60.66).
+constexpr ImageSquare template_in_ffhq = {0.105, 0.1055, 0.7919};
+
 }  // namespace
 
 std::int64_t ModelConfig::channels_at(std::int64_t level) const {
@@ -48,6 +63,11 @@ std::int64_t ModelConfig::channels_at(std::int64_t level) const {
 
 std::int64_t ModelConfig::level_count() const {
   return static_cast<std::int64_t>(std::bit_width(static_cast<std::uint64_t>(resolution))) - 2;
+}
+
+ImageSquare ModelConfig::identity_square() const {
+  if (identity_crop) return *identity_crop;
+  return identity_network == IdentityNetwork::mobilefacenet ? template_in_ffhq : whole_image;
 }
 
 void ModelConfig::validate() const {
@@ -80,6 +100,11 @@ void ModelConfig::validate() const {
   require(extractor_width > 0 && extractor_width % 2 == 0 && extractor_width <= 65536, "extractor_width",
           extractor_width, "an even number up to 65536");
   positive("extractor_blocks", extractor_blocks);
+  const ImageSquare seen = identity_square();
+  const double right = seen.x + seen.size, bottom = seen.y + seen.size;
+  require(seen.x >= 0 && seen.y >= 0 && seen.size > 0 && right <= 1 && bottom <= 1, "identity_crop",
+          str("[", seen.x, ",", seen.y, ",", seen.size, "]"),
+          "x, y and size of a square in the image, which is [0,0,1]");
   require(arcface_depth == 18 || arcface_depth == 34 || arcface_depth == 50 || arcface_depth == 100, "arcface_depth",
           arcface_depth, "18, 34, 50 or 100");
   positive("arcface_width", arcface_width);
@@ -91,7 +116,8 @@ void ModelConfig::validate() const {
 }
 
 const std::vector<std::string>& ModelConfig::preset_names() {
-  static const std::vector<std::string> names = {"g2face-256", "g2face-slim-128", "g2face-slim-64"};
+  static const std::vector<std::string> names = {"g2face-256", "g2face-slim-128", "g2face-slim-64",
+                                                 "g2face-slim-64-mobile"};
   return names;
 }
 
@@ -99,6 +125,7 @@ ModelConfig ModelConfig::preset(std::string_view name) {
   if (name == "g2face-256") return {};
   if (name == "g2face-slim-128") return slim_128();
   if (name == "g2face-slim-64") return slim_64();
+  if (name == "g2face-slim-64-mobile") return slim_64_mobile();
   std::string all;
   for (const std::string& n : preset_names()) all += (all.empty() ? "" : ", ") + n;
   throw CheckpointError(str("model configuration '", name, "' is unknown; there are ", all));

@@ -4,10 +4,10 @@
 #include <array>
 #include <map>
 
-#include "g2face/models/arcface.hpp"
 #include "g2face/models/extractor.hpp"
 #include "g2face/models/generator.hpp"
 #include "g2face/models/identity.hpp"
+#include "g2face/models/identity_network.hpp"
 #include "g2face/models/lpips.hpp"
 #include "g2face/models/recon.hpp"
 #include "g2face/models/reference_fill.hpp"
@@ -44,7 +44,7 @@ constexpr auto networks = std::to_array<Network>({
     {"hiding_extractor", [](const Scope& s, const ModelConfig& c) { hiding_extractor(s, image_input(s, c), c); }},
     {"discriminator", [](const Scope& s, const ModelConfig& c) { discriminator(s, image_input(s, c), c); }},
     {"recon", [](const Scope& s, const ModelConfig& c) { recon(s, image_input(s, c), c); }},
-    {"arcface", [](const Scope& s, const ModelConfig& c) { arcface(s, image_input(s, c), c); }},
+    {"arcface", [](const Scope& s, const ModelConfig& c) { identity_network(s, image_input(s, c), c); }},
     {"lpips",
      [](const Scope& s, const ModelConfig& c) { lpips(s, image_input(s, c, "a"), image_input(s, c, "b"), c); }},
 });

@@ -16,12 +16,14 @@ void check_features(const Scope& s, Value x, std::string_view layer) {
 Value convolve(const Scope& s, Value x, const ConvOptions& o, bool equalised, bool add_bias = true) {
   check<ShapeError>(x.shape().rank() == 4, equalised ? "equal_conv '" : "conv '", s.path(), "': x ", x.shape(),
                     " is not [N,C,H,W]");
-  const std::int64_t in = x.shape()[1];
+  check<ShapeError>(o.groups > 0 && x.shape()[1] % o.groups == 0, "conv '", s.path(), "': groups ", o.groups,
+                    " does not divide the ", x.shape()[1], " channels of x");
+  const std::int64_t in = x.shape()[1] / o.groups;
   const double bound = 1 / std::sqrt(static_cast<double>(in * o.kernel * o.kernel));
   Value w = s.param("weight", {o.out, in, o.kernel, o.kernel},
                     o.weight_init.value_or(equalised ? init::normal() : init::uniform(bound)));
   if (equalised) w = affine(w, bound);
-  Value y = conv2d(x, w, {.stride = {o.stride, o.stride}, .pad = {o.pad, o.pad}});
+  Value y = conv2d(x, w, {.stride = {o.stride, o.stride}, .pad = {o.pad, o.pad}, .groups = o.groups});
   if (o.bias) {
     const Value b = s.param("bias", {o.out}, o.bias_init.value_or(equalised ? init::zeros() : init::uniform(bound)));
     if (add_bias) y = y + per_channel(b, y.shape());

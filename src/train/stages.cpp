@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <array>
 
-#include "g2face/models/arcface.hpp"
 #include "g2face/models/extractor.hpp"
 #include "g2face/models/identity.hpp"
+#include "g2face/models/identity_network.hpp"
 #include "g2face/models/lpips.hpp"
 #include "g2face/models/recon.hpp"
 #include "g2face/models/stylegan2.hpp"
@@ -60,7 +60,7 @@ GeneratedFace generate(const TrainingNetworks& n, Value image, Value identity, V
   GeneratedFace face;
   face.styles = style_mlp(n.style_mlp, identity, select_geometry(coefficients), n.config);
   face.image = generator(n.generator, image, face.styles, bits, noise, n.config);
-  face.identity = arcface(n.arcface, face.image, n.config);
+  face.identity = identity_network(n.arcface, face.image, n.config);
   face.coefficients = coefficients_of(n, face.image);
   face.geometry = geometry_of(n, face.coefficients);
   face.logits = hiding_extractor(n.hiding_extractor, channel ? channel(face.image) : face.image, n.config);
@@ -91,7 +91,7 @@ std::vector<Update> TrainingNetworks::updates() const {
 
 AnonymizeStage anonymize_stage(const TrainingNetworks& n, const AnonymizeInputs& in, const LossWeights& w) {
   AnonymizeStage stage;
-  stage.identity = arcface(n.arcface, in.image, n.config);
+  stage.identity = identity_network(n.arcface, in.image, n.config);
   stage.coefficients = coefficients_of(n, in.image);
   stage.geometry = geometry_of(n, stage.coefficients);
   stage.virtual_identity = map_2_id(n.map_2_id, in.z, n.config);

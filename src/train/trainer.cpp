@@ -5,9 +5,9 @@
 #include <map>
 
 #include "g2face/graph/gradients.hpp"
-#include "g2face/models/arcface.hpp"
 #include "g2face/models/extractor.hpp"
 #include "g2face/models/identity.hpp"
+#include "g2face/models/identity_network.hpp"
 #include "g2face/models/networks.hpp"
 #include "g2face/models/recon.hpp"
 #include "g2face/nn/adam.hpp"
@@ -391,7 +391,7 @@ Preview Trainer::State::preview(const Tensor& images) const {
   const Value image = j.input("image", images_type(n)), seed = j.input("seeds", {DType::i64, {n}});
   const Scope arcface_scope(g, "arcface"), recon_scope(g, "recon"), generator_scope(g, "generator"),
       mlp(g, "style_mlp");
-  const auto see = [&](Value x) { return arcface(arcface_scope, x, model); };
+  const auto see = [&](Value x) { return identity_network(arcface_scope, x, model); };
   const auto generate = [&](Value x, Value identity, Value bits) {
     const Value geometry = select_geometry(recon(recon_scope, affine(x, 0.5, 0.5), model));
     return rounded(

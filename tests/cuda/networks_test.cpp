@@ -9,6 +9,7 @@
 #include "g2face/models/generator.hpp"
 #include "g2face/models/identity.hpp"
 #include "g2face/models/lpips.hpp"
+#include "g2face/models/mobilefacenet.hpp"
 #include "g2face/models/recon.hpp"
 #include "g2face/models/stylegan2.hpp"
 #include "models/tiny.hpp"
@@ -57,6 +58,19 @@ TEST_CASE("networks that look at images, and those that make identities and styl
       {arcface(scope("arcface"), image, tiny), recon(scope("recon"), image, tiny),
        hiding_extractor(scope("hiding_extractor"), image, tiny), lpips(scope("lpips"), image, other, tiny),
        map_2_id(scope("map_2_id"), z, tiny), style_mlp(scope("style_mlp"), z, geometry, tiny)});
+}
+
+TEST_CASE("mobilefacenet, and its gradient for the image") {
+  ModelConfig config = tiny;
+  config.identity_network = IdentityNetwork::mobilefacenet;
+  constexpr std::string_view only[] = {"arcface"};
+  Experiment e;
+  const Value image = e.input("image", {2, 3, 16, 16});
+  const Value identity = mobilefacenet(Scope(e.graph, "arcface").frozen(), image, config);
+  const std::vector<Value> outputs = {identity, gradients(sum(square(identity)), {image})[0]};
+  const Parameters parameters = new_parameters(only, config, Fill::reference);
+  const PlanOptions training{.device = Device::cuda(), .precision = Precision::strict, .fold = false};
+  compare(e, parameters, outputs, e.run(parameters, outputs), training, 1e-4);
 }
 
 struct GeneratorExperiment : Experiment {

@@ -7,6 +7,7 @@
 #include "g2face/models/generator.hpp"
 #include "g2face/models/identity.hpp"
 #include "g2face/models/lpips.hpp"
+#include "g2face/models/mobilefacenet.hpp"
 #include "g2face/models/recon.hpp"
 #include "g2face/models/stylegan2.hpp"
 
@@ -56,6 +57,11 @@ void build_arcface(NetworkGraph& n, std::int64_t depth, const InputSource& sourc
   n.out = arcface(n.scope, fetch(n, "image", source, tensors), n.config);
 }
 
+void build_mobilefacenet(NetworkGraph& n, std::int64_t, const InputSource& source, InputTensors& tensors) {
+  n.config = ModelConfig::preset("g2face-slim-64-mobile");
+  n.out = mobilefacenet(n.scope, fetch(n, "image", source, tensors), n.config);
+}
+
 void build_recon(NetworkGraph& n, std::int64_t depth, const InputSource& source, InputTensors& tensors) {
   check<ShapeError>(depth == 50, "the face network has 50 layers, not ", depth);
   n.out = recon(n.scope, fetch(n, "image", source, tensors), n.config);
@@ -78,7 +84,7 @@ void build_lpips(NetworkGraph& n, std::int64_t, const InputSource& source, Input
 constexpr NetworkAdapter table[] = {
     {"generator", build_generator}, {"discriminator", build_discriminator},      {"style_mlp", build_style_mlp},
     {"map_2_id", build_map_2_id},   {"arcface_iresnet", build_arcface},          {"recon_resnet", build_recon},
-    {"lpips_vgg", build_lpips},     {"hiding_extractor", build_extractor, true},
+    {"lpips_vgg", build_lpips},     {"hiding_extractor", build_extractor, true}, {"mobilefacenet", build_mobilefacenet},
 };
 
 }  // namespace

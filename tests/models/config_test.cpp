@@ -19,6 +19,15 @@ TEST_CASE("the presets are valid and survive JSON and a model file's metadata") 
   CHECK_EQ(ModelConfig::of({}), ModelConfig());
 }
 
+TEST_CASE("the identity network and what it sees survive JSON") {
+  ModelConfig config = ModelConfig::preset("g2face-slim-64-mobile");
+  CHECK(config.identity_network == IdentityNetwork::mobilefacenet);
+  CHECK_EQ(config.identity_dim, 128);
+  config.identity_crop = {.x = 0.125, .y = 0.25, .size = 0.5};
+  CHECK_EQ(ModelConfig::from_json(config.to_json()), config);
+  CHECK_FALSE(ModelConfig::from_json(R"({"identity_crop":[]})").identity_crop.has_value());
+}
+
 TEST_CASE("sizes that follow from the resolution") {
   const ModelConfig full;
   CHECK_EQ(full.level_count(), 7);
@@ -58,10 +67,19 @@ TEST_CASE("configurations that nothing can be built with are refused, naming the
   refused(R"({"extractor_width":127})", build + "extractor_width is 127, expected an even number up to 65536");
   refused(R"({"arcface_depth":51})", build + "arcface_depth is 51, expected 18, 34, 50 or 100");
   refused(R"({"arcface_size":100})", build + "arcface_size is 100, expected a multiple of 16 up to 4096");
+  refused(R"({"identity_network":"vgg"})",
+          read + R"(identity_network is "vgg", expected "iresnet" or "mobilefacenet")");
+  refused(R"({"identity_crop":[0,1]})", "identity_crop has 2 numbers, expected x, y and size, or none");
+  refused(R"({"identity_crop":[0,0,"all"]})", read + R"(identity_crop is [0,0,"all"], expected a list of numbers)");
+  const std::string square = ", expected x, y and size of a square in the image, which is [0,0,1]";
+  refused(R"({"identity_crop":[0.5,0,0.75]})", build + "identity_crop is [0.5,0,0.75]" + square);
+  refused(R"({"identity_crop":[0,-0.5,0.5]})", build + "identity_crop is [0,-0.5,0.5]" + square);
+  refused(R"({"identity_crop":[0,0,0]})", build + "identity_crop is [0,0,0]" + square);
   refused(R"({"mlp_lr_mul":0})", build + "mlp_lr_mul is 0, expected a positive number");
   refused(R"({"lpips_width":65})", build + "lpips_width is 65, expected 1 to 64");
   CHECK_THROWS_WITH_AS(
       ModelConfig::preset("g2face-512"),
-      "model configuration 'g2face-512' is unknown; there are g2face-256, g2face-slim-128, g2face-slim-64",
+      "model configuration 'g2face-512' is unknown; there are g2face-256, g2face-slim-128, g2face-slim-64, "
+      "g2face-slim-64-mobile",
       CheckpointError);
 }

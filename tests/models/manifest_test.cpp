@@ -46,27 +46,30 @@ void check_fill(const Declared& d, const json& entry) {
   CHECK(std::ranges::equal(values.as<double>(), entry["values"].get<std::vector<double>>()));
 }
 
+void check_declared(std::string_view network, const ModelConfig& config, const std::string& manifest) {
+  CAPTURE(manifest);
+  std::map<std::string, json> entries;
+  for (const json& entry : read_json(manifest)) {
+    if (!entry.contains("alias_of")) entries.emplace(str(network, "/", entry["name"].get<std::string>()), entry);
+  }
+  const std::vector<Declared> declared = declare(network, config);
+  CHECK_EQ(declared.size(), entries.size());
+  for (const Declared& d : declared) {
+    CAPTURE(d.name);
+    REQUIRE(entries.contains(d.name));
+    const json& entry = entries.at(d.name);
+    CHECK_EQ(d.type, type_of(entry));
+    CHECK_EQ(d.init.buffer, entry["kind"] == "buffer");
+    CHECK_EQ(d.trainable, !d.init.buffer);
+    check_fill(d, entry);
+  }
+}
+
 }  // namespace
 
 TEST_CASE("each network declares the entries of its manifest, of the same types and fills") {
-  for (std::string_view network : network_names()) {
-    CAPTURE(network);
-    std::map<std::string, json> entries;
-    for (const json& entry : read_json(manifest_of.at(std::string(network)))) {
-      if (!entry.contains("alias_of")) entries.emplace(str(network, "/", entry["name"].get<std::string>()), entry);
-    }
-    const std::vector<Declared> declared = declare(network);
-    CHECK_EQ(declared.size(), entries.size());
-    for (const Declared& d : declared) {
-      CAPTURE(d.name);
-      REQUIRE(entries.contains(d.name));
-      const json& entry = entries.at(d.name);
-      CHECK_EQ(d.type, type_of(entry));
-      CHECK_EQ(d.init.buffer, entry["kind"] == "buffer");
-      CHECK_EQ(d.trainable, !d.init.buffer);
-      check_fill(d, entry);
-    }
-  }
+  for (std::string_view network : network_names()) check_declared(network, {}, manifest_of.at(std::string(network)));
+  check_declared("arcface", ModelConfig::preset("g2face-slim-64-mobile"), "mobilefacenet");
 }
 
 TEST_CASE("fill gives the recorded numbers") {

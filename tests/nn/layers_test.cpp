@@ -187,4 +187,6 @@ TEST_CASE("layers: refusals name layer and place") {
   const Value image = graph.input({DType::f32, {1, 3, 4, 4}}, "image"), x = graph.input({DType::f32, {2, 3}}, "x");
   CHECK_THROWS_WITH_AS(linear(s / "a", image, 2), "linear 'net/a': x [1,3,4,4] is not [N,features]", ShapeError);
   CHECK_THROWS_WITH_AS(equal_conv(s / "b", x, {.out = 2}), "equal_conv 'net/b': x [2,3] is not [N,C,H,W]", ShapeError);
+  CHECK_THROWS_WITH_AS(conv(s / "c", image, {.out = 2, .groups = 2}),
+                       "conv 'net/c': groups 2 does not divide the 3 channels of x", ShapeError);
 }

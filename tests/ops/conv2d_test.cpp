@@ -126,6 +126,11 @@ TEST_CASE("conv2d: every op of the room, forward and gradients") {
   check_all({1, 16, 7, 7}, {16, 16, 3, 3}, {.stride = {2, 2}});
   check_all({1, 3, 17, 14}, {8, 3, 7, 7}, {.stride = {2, 2}, .pad = {3, 3}});
   check_all({1, 16, 4, 4}, {32, 16, 1, 1}, {.stride = {2, 2}});
+  // Depthwise: in blocks of channels, and 9 channels that fill none.
+  check_all({2, 16, 5, 6}, {16, 1, 3, 3}, {.pad = {1, 1}, .groups = 16});
+  check_all({1, 16, 7, 6}, {16, 1, 3, 3}, {.stride = {2, 2}, .pad = {1, 1}, .groups = 16});
+  check_all({2, 16, 7, 7}, {16, 1, 7, 7}, {.groups = 16});
+  check_all({1, 9, 5, 5}, {9, 1, 3, 3}, {.pad = {1, 1}, .groups = 9});
 }
 
 TEST_CASE("conv_transpose2d: forward and gradients") {

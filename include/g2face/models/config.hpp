@@ -4,13 +4,18 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "g2face/nn/resample.hpp"
 #include "g2face/parameters.hpp"
 
 namespace g2face {
+
+/// arcface(), an improved residual network, or mobilefacenet().
+enum class IdentityNetwork : std::uint8_t { iresnet, mobilefacenet };
 
 /// A default ModelConfig is the authors' model, "g2face-256".
 struct ModelConfig {
@@ -33,7 +38,11 @@ struct ModelConfig {
   std::int64_t extractor_width = 128;
   std::int64_t extractor_blocks = 3;
 
-  std::int64_t arcface_depth = 50;  // 18, 34, 50 or 100
+  /// Which network says who somebody is. Its parameters are called "arcface/..." whichever it is.
+  IdentityNetwork identity_network = IdentityNetwork::iresnet;
+  /// The part of an image that it sees. None: identity_square() says which.
+  std::optional<ImageSquare> identity_crop;
+  std::int64_t arcface_depth = 50;  // of iresnet: 18, 34, 50 or 100
   std::int64_t arcface_width = 64;  // of the first stage; the others have 2, 4 and 8 times as many channels
   std::int64_t arcface_size = 112;  // images of another width are resized to this square; a multiple of 16
 
@@ -57,11 +66,18 @@ struct ModelConfig {
   /// Hidden bits come as [N,bit_rows(),32], as the bits of so many floats.
   std::int64_t bit_rows() const { return bit_count() / 32; }
 
+  /// `identity_crop`, or else what the identity network expects: iresnet the whole image, as the reference has it;
+  /// mobilefacenet what an aligned picture of 112 pixels shows (arcface_template), where the image is framed like those
+  /// of FFHQ: the middle of the eyes at half the width and 0.47 of the height, and 128 of its pixels for 141 of the
+  /// template's.
+  ImageSquare identity_square() const;
+
   /// Throws CheckpointError naming the first field that no network can be built with.
   void validate() const;
 
   /// "g2face-256" (81 M parameters in the generator), "g2face-slim-128", "g2face-slim-64" (for tests and small
-  /// machines). Throws CheckpointError listing the names for any other.
+  /// machines), "g2face-slim-64-mobile" (the same, judged by MobileFaceNet as its authors trained it). Throws
+  /// CheckpointError listing the names for any other.
   static ModelConfig preset(std::string_view name);
   static const std::vector<std::string>& preset_names();
 

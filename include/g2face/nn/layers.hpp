@@ -30,13 +30,14 @@ struct ConvOptions {
   std::int64_t kernel = 3;
   std::int64_t stride = 1;
   std::int64_t pad = 0;
+  std::int64_t groups = 1;
   bool bias = true;
   std::optional<Init> weight_init = {}, bias_init = {};  // in place of those below
 };
 ///   x [N,C,H,W] -> y [N,out,(H+2pad-kernel)/stride+1,(W+2pad-kernel)/stride+1]
-/// Parameters: weight [out,C,kernel,kernel] and bias [out], uniform within 1/sqrt(C kernel^2).
+/// Parameters: weight [out,C/groups,kernel,kernel] and bias [out], uniform within 1/sqrt(C/groups kernel^2).
 Value conv(const Scope& s, Value x, const ConvOptions& options);
-/// The same with an equalised learning rate: the weight is used times 1/sqrt(C kernel^2).
+/// The same with an equalised learning rate: the weight is used times 1/sqrt(C/groups kernel^2).
 /// Parameters: weight, standard normal; bias [out] = 0.
 Value equal_conv(const Scope& s, Value x, const ConvOptions& options);
 /// instance_norm(conv(s / "conv", x)), the unit of the pyramid and of the fusion masks. The norm takes away what a
