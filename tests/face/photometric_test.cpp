@@ -75,11 +75,11 @@ Parameters dome(std::int64_t texture, std::int64_t side) {
 }
 
 struct Sitters {
-  explicit Sitters(std::int64_t texture = 4, std::int64_t side = 23, std::int64_t pixels = size)
+  explicit Sitters(std::int64_t texture = 4, std::int64_t side = 23, std::int64_t width = size)
       : parameters(dome(texture, side)),
         model(FaceModel::of(parameters)),
-        pixels(pixels),
-        camera(FaceCamera::reference(static_cast<double>(pixels))) {}
+        pixels(width),
+        camera(FaceCamera::reference(static_cast<double>(width))) {}
 
   /// Coefficients of people under light of their own: [n,C].
   Tensor people(std::int64_t n, double spread = 1) const {

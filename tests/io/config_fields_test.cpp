@@ -166,7 +166,7 @@ TEST_CASE("config: what JSON cannot hold is not written") {
   CHECK_THROWS_WITH_AS(io::write_config(fields_of(o)), "losses.pixel.lpips is inf, which JSON cannot hold",
                        ConfigError);
   o = {};
-  o.name = "\xff";
+  o.name = std::string(1, '\xff');
   CHECK_THROWS_WITH_AS(io::write_config(fields_of(o)), "name is text that is not UTF-8", ConfigError);
 }
 
