@@ -84,12 +84,12 @@ TEST_CASE("crop --align: what is refused, with no file left") {
   };
   for (std::size_t n = 1; n < as_json.size(); n += 9)
     of_file(as_json.substr(0, n), 3, "give landmarks as [[x, y], ...]");
-  of_file("{\"x\": 1}", 3, "no list of pairs");
+  of_file("{\"x\": 1}", 3, "no list in JSON");
   of_file("[[1, 2], [3]]", 3, "point 1 is no pair");
   of_file("[[1, 2], [3, \"4\"]]", 3, "point 1 is no pair");
-  of_file("[[1, 2], [3, [4]]]", 3, "bad.json: no list of pairs");
-  of_file(std::string(5000, '['), 3, "no list of pairs");
-  of_file("[[1, 1e999]]", 3, "no list of pairs");
+  of_file("[[1, 2], [3, [4]]]", 3, "bad.json: no list in JSON");
+  of_file(std::string(5000, '['), 3, "no list in JSON");
+  of_file("[[1, 1e999]]", 3, "no list in JSON");
   of_file("[[1, 2]]", 2, "1 points: give 5");
 
   const Outcome r = run_program("crop " + p.in("face.png") + " -o " + p.in("bad.json") + " " + file);

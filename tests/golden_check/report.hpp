@@ -24,7 +24,7 @@ struct CaseResult {
   std::vector<Finding> findings;
   std::string message;
   std::string note;              // what a reader should know of a case that passed
-  bool waits = false;            // for a part of the library that is announced but does not exist yet
+  bool waits = false;            // for something that this build lacks
   std::size_t not_compared = 0;  // recorded results that mean nothing in the arithmetic under test
   double seconds = 0;
 
