@@ -62,8 +62,9 @@ TEST_CASE("train: a run leaves a model, checkpoints, samples and curves; stopped
   };
   const Checkpoint whole = tensors("whole"), parts = tensors("parts");
   CHECK(whole.parameters.size() == parts.parameters.size());
-  for (const auto& [name, tensor] : whole.parameters)
-    CHECK_MESSAGE(std::memcmp(tensor.data(), parts.parameters.at(name).data(), tensor.bytes()) == 0, name);
+  for (const auto& entry : whole.parameters)
+    CHECK_MESSAGE(std::memcmp(entry.second.data(), parts.parameters.at(entry.first).data(), entry.second.bytes()) == 0,
+                  entry.first);
   CHECK(whole.state == parts.state);
 }
 

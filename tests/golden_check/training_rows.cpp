@@ -9,7 +9,6 @@
 namespace g2face::golden {
 namespace {
 
-constexpr double times_recorded = 10;  // README of networks, section 10
 constexpr double float_rounding = 1.2e-7;
 
 struct Table {
@@ -59,7 +58,7 @@ void compare_gradients(const ParameterTables& t, const Parameters& recorded, con
     if (t.degenerate[i]) continue;
     const std::string row = str(t.stage, ".", t.network, " ", t.names[i]);
     const double want = norms.all[i], got = norm_of(doubles(gradients[i]));
-    const double noise = times_recorded * std::abs(want - floats.all[i]) / want;
+    const double noise = limits.recorded * std::abs(want - floats.all[i]) / want;
     findings.push_back({row + " gradient", std::abs(got - want) / want, std::max(limits.norm, noise)});
     findings.push_back({row + " gradient sample", relative_l2(sample_of(gradients[i], samples.columns), samples.row(i)),
                         std::max(limits.sample, noise)});

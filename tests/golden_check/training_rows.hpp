@@ -11,7 +11,8 @@ namespace g2face::golden {
 
 /// Limits of what kinks of activations leave of agreement (README of networks, section 5).
 struct TrainingLimits {
-  double norm = 1e-3, sample = 1e-2;  // of gradients, relative to the row
+  double norm = 1e-3, sample = 1e-2;  // of gradients, relative to the row,
+  double recorded = 10;               // or so many times what the row's recorded float run was off
   double step = 0.1;                  // of a parameter, in units of the rate, where the sign of its gradient is sure:
   double sure = 1e-2;                 // the gradient is above this share of the row's largest sample
 };

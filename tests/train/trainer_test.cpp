@@ -126,7 +126,7 @@ TEST_CASE("trainer: it learns") {
   CHECK(last < 0.8 * first);
   const Preview preview = trainer.preview(faces(4, 16, 0));
   CHECK(preview.anonymized.shape() == Shape{4, 3, 16, 16});
-  for (const auto& [name, value] : preview.numbers) CHECK_MESSAGE(std::isfinite(value), name);
+  for (const auto& number : preview.numbers) CHECK_MESSAGE(std::isfinite(number.second), number.first);
 }
 
 TEST_CASE("trainer: what does not fit is refused") {
