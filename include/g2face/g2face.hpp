@@ -47,6 +47,7 @@
 #include "g2face/shape.hpp"
 #include "g2face/tensor.hpp"
 #include "g2face/train/augment.hpp"
+#include "g2face/train/channel.hpp"
 #include "g2face/train/checkpoint.hpp"
 #include "g2face/train/config.hpp"
 #include "g2face/train/dataset.hpp"

@@ -159,7 +159,7 @@ class Run {
       return std::any_of(all.begin(), all.end(),
                          [&](const auto& entry) { return entry.first.starts_with(str(network, '/')); });
     };
-    for (const std::string_view network : Trainer::networks(config_.model, config_.recipe)) {
+    for (const std::string_view network : Trainer::networks(config_.recipe)) {
       if (has(network)) continue;
       const bool frozen = network == "arcface" || network == "recon" || network == "lpips";
       check<UsageError>(!frozen || options_.untrained, "network '", network,
@@ -169,6 +169,9 @@ class Run {
       const Parameters fresh = new_parameters(std::span(&network, 1), config_.model, Fill::random, config_.recipe.seed);
       for (const auto& [name, tensor] : fresh) all.set(name, tensor);
     }
+    const LossWeights& w = config_.recipe.weights;
+    if (!has("face_model") && (w.shape > 0 || w.landmarks > 0 || w.colours > 0))
+      say(LogLevel::warning, "no face model in --start: the loss has no terms of geometry");
     return all;
   }
 
@@ -194,6 +197,7 @@ class Run {
     saved_ = last ? first : -1;
     trainer_ = std::make_unique<Trainer>(config_.model, config_.recipe, last ? last->parameters : start(),
                                          trainer_options(first));
+    if (last) require_same_tensors(*last, trainer_->state());
     make_folder_of(folder_ / "config.json");
     write_text(folder_ / "config.json", config_.to_json());
     log_.open(folder_ / "log.txt", std::ios::app);
@@ -224,12 +228,15 @@ class Run {
   /// Takes the steps since the last checkpoint again, looking at the result of every node.
   [[noreturn]] void find_first(const NotFiniteError& failure) {
     log(str(failure.what(), "; looking for the first node, from the last checkpoint"));
+    const std::int64_t failed_after = trainer_->steps();
     trainer_.reset();
     const std::optional<Checkpoint> last = store_.newest();
     TrainerOptions options = trainer_options(last ? last->state.step : 0);
     options.check_finite = true;
     Trainer again(config_.model, config_.recipe, last ? last->parameters : start(), options);
-    for (;;) again.step(data_->batch(again.steps() * config_.recipe.batch, config_.recipe.batch));
+    while (again.steps() <= failed_after)
+      again.step(data_->batch(again.steps() * config_.recipe.batch, config_.recipe.batch));
+    throw NotFiniteError(str(failure.what(), " (not so when the steps were taken again)"));
   }
 
   std::string progress_line(std::int64_t step, const StepReport& report) const {
@@ -258,6 +265,7 @@ class Run {
     }
     events_->scalars(step, values);
     log(line);
+    score_ = {step, preview.score()};
   }
 
   void save() {
@@ -266,6 +274,7 @@ class Run {
                                     .images = step * config_.recipe.batch,
                                     .epoch = step * config_.recipe.batch / data_->size() + 1,
                                     .seed = config_.recipe.seed,
+                                    .score = score_.first == step ? std::optional(score_.second) : std::nullopt,
                                     .dataset = data_->fingerprint(),
                                     .configuration = config_.identity()});
     saved_ = step;
@@ -282,6 +291,7 @@ class Run {
   std::ofstream log_;
   Tensor shown_;
   std::int64_t saved_ = -1, first_step_ = 0;
+  std::pair<std::int64_t, double> score_ = {-1, 0};  // of the last samples, and their step
   std::chrono::steady_clock::time_point started_;
 };
 

@@ -40,23 +40,6 @@ Tensor integer(std::int64_t value) {
 }
 Tensor number(double value) { return Tensor::full({DType::f32, {1}}, value); }
 
-/// x with values that a picture of 8 bits can have. What is added has no gradient, because round has none: it is itself
-/// rounded, to a thousandth of a level.
-Value rounded(Value x) {
-  constexpr double half = 127.5, fine = 1024;
-  const Value levels = affine(clamp(x, -1, 1), half, half);
-  const Value excess = affine(round((levels - round(levels)) * fine), 1 / (fine * half));
-  return clamp(x, -1, 1) - excess;
-}
-
-Channel channel_of(const ChannelOptions& o, Value seeds, const Shape& shape) {
-  return [&o, seeds, shape](Value image) {
-    Value x = image;
-    if (o.noise > 0) x = x + random_normal(seeds, {shape, random_stream("channel")}) * o.noise;
-    return o.round ? rounded(x) : x;
-  };
-}
-
 /// Signs of normal numbers are fair coins.
 Value random_bits(PayloadBits kind, Value seeds, std::int64_t n, const ModelConfig& c) {
   const std::uint64_t stream = random_stream("bits");
@@ -64,33 +47,10 @@ Value random_bits(PayloadBits kind, Value seeds, std::int64_t n, const ModelConf
   return greater(random_normal(seeds, {{n, c.bit_rows(), 32}, stream}), seeds.graph->constant(Tensor::scalar(0)));
 }
 
-double mean_cosine(const Tensor& a, const Tensor& b) {
-  const std::int64_t n = a.shape()[0], d = a.numel() / n;
-  double total = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    double ab = 0, aa = 0, bb = 0;
-    for (std::int64_t k = i * d; k < (i + 1) * d; ++k) {
-      const double x = a.as<float>()[static_cast<std::size_t>(k)], y = b.as<float>()[static_cast<std::size_t>(k)];
-      ab += x * y, aa += x * x, bb += y * y;
-    }
-    total += ab / std::sqrt(aa * bb);
-  }
-  return total / static_cast<double>(n);
-}
-
-double mean_psnr(const Tensor& a, const Tensor& b) {
-  const std::int64_t n = a.shape()[0], d = a.numel() / n;
-  double total = 0;
-  for (std::int64_t i = 0; i < n; ++i) {
-    double square = 0;
-    for (std::int64_t k = i * d; k < (i + 1) * d; ++k) {
-      const double difference =
-          static_cast<double>(a.as<float>()[static_cast<std::size_t>(k)]) - b.as<float>()[static_cast<std::size_t>(k)];
-      square += difference * difference;
-    }
-    total += 10 * std::log10(4 * static_cast<double>(d) / std::max(square, 1e-12));  // peak to peak is 2
-  }
-  return total / static_cast<double>(n);
+/// Decibels, of pictures whose values span 2; the mean over pictures.
+Value mean_psnr(Value a, Value b) {
+  const double db = 10 / std::log(10.);
+  return mean(affine(log(mean(square(a - b), {.axes = {1, 2, 3}}) + 1e-12), -db, db * std::log(4.)));
 }
 
 /// What is not f32 under the names of a model file is not for training.
@@ -129,7 +89,7 @@ struct Trainer::State {
     recipe.validate();
     check<Error>(options.epoch_images > 0, "training: an epoch has ", options.epoch_images,
                  " images, expected a positive number");
-    const std::vector<std::string_view> needed = networks(model, recipe);
+    const std::vector<std::string_view> needed = networks(recipe);
     adopt_parameters(start, needed, model);
     if (start.contains("face_model/mean_shape")) mesh = FaceModel::of(start);
     start = only_known(start, needed);
@@ -148,7 +108,7 @@ struct Trainer::State {
 
   /// What the optimizer and the averages keep, where `start` lacks it.
   void begin_optimizer(Parameters& start) const {
-    for (const std::string_view network : networks(model, recipe)) {
+    for (const std::string_view network : networks(recipe)) {
       if (!is_trained(network)) continue;
       for (const Declared& d : declare(network, model)) {
         if (!d.trainable) continue;
@@ -264,7 +224,7 @@ struct Trainer::State {
                          .z = random_normal(seed, {identity_type(n).shape, random_stream("virtual identity")}),
                          .bits = bits,
                          .noise = {.seed = seed},
-                         .channel = channel_of(recipe.channel, seed, images_type(n).shape)},
+                         .channel = [&](Value x) { return channel(x, seed, recipe.channel); }},
                         recipe.weights);
     train(j, stage.generated.loss,
           {&networks.generator, &networks.style_mlp, &networks.map_2_id, &networks.hiding_extractor});
@@ -296,7 +256,7 @@ struct Trainer::State {
          .coefficients = j.input("coefficients of anonymized", coefficients_type(n)),
          .bits = bits,
          .noise = {.seed = seed},
-         .channel = channel_of(recipe.channel, seed, images_type(n).shape)},
+         .channel = [&](Value x) { return channel(x, seed, recipe.channel); }},
         recipe.weights);
     train(j, face.loss, {&networks.generator, &networks.style_mlp, &networks.hiding_extractor});
     average(j, {&networks.generator, &networks.style_mlp, &networks.hiding_extractor});
@@ -394,7 +354,7 @@ Preview Trainer::State::preview(const Tensor& images) const {
   const auto see = [&](Value x) { return identity_network(arcface_scope, x, model); };
   const auto generate = [&](Value x, Value identity, Value bits) {
     const Value geometry = select_geometry(recon(recon_scope, affine(x, 0.5, 0.5), model));
-    return rounded(
+    return round_to_bytes(
         generator(generator_scope, x, style_mlp(mlp, identity, geometry, model), bits, {.seed = seed}, model));
   };
   const Value identity = see(image), bits = random_bits(recipe.bits, seed, n, model);
@@ -406,8 +366,14 @@ Preview Trainer::State::preview(const Tensor& images) const {
   std::vector<std::int64_t> others;  // somebody else's identity: that of the next image, or with one image, noise
   for (std::int64_t i = 0; i < n; ++i) others.push_back((i + 1) % n);
   const Value wrong_key = generate(anonymized, n > 1 ? gather(identity, 0, others) : z, read);
-  const std::vector<Value> outputs = {anonymized, recovered,       wrong_key,      mean(abs(read - bits)),
-                                      identity,   see(anonymized), see(recovered), see(wrong_key)};
+  const auto likeness = [&](Value x) { return mean(cosine(identity, see(x))); };
+  const std::vector<std::pair<std::string, Value>> numbers = {{"bits wrong", mean(abs(read - bits))},
+                                                              {"cosine original-anonymized", likeness(anonymized)},
+                                                              {"cosine original-recovered", likeness(recovered)},
+                                                              {"cosine original-wrong key", likeness(wrong_key)},
+                                                              {"psnr recovered", mean_psnr(image, recovered)}};
+  std::vector<Value> outputs = {anonymized, recovered, wrong_key};
+  for (const auto& [name, value] : numbers) outputs.push_back(value);
   Executor executor(
       plan(g, outputs, {.device = options.device, .precision = options.precision, .threads = options.threads}), &used);
   executor.set(image, images);
@@ -416,18 +382,19 @@ Preview Trainer::State::preview(const Tensor& images) const {
   for (std::int64_t& s : seeds_tensor.mutable_as<std::int64_t>()) s = sample_seed(recipe.seed, position++, "preview");
   executor.set(seed, seeds_tensor);
   executor.run();
-  const auto get = [&](std::size_t i) { return executor.get(outputs[i]).to(DType::f32); };
-  Preview result{get(0), get(1), get(2), {}};
-  const Tensor who = get(4);
-  result.numbers = {{"bits wrong", get(3).item()},
-                    {"cosine original-anonymized", mean_cosine(who, get(5))},
-                    {"cosine original-recovered", mean_cosine(who, get(6))},
-                    {"cosine original-wrong key", mean_cosine(who, get(7))},
-                    {"psnr recovered", mean_psnr(images, result.recovered)}};
+  const auto picture = [&](Value v) { return executor.get(v).to(DType::f32); };
+  Preview result{picture(anonymized), picture(recovered), picture(wrong_key), {}};
+  for (const auto& [name, value] : numbers) result.numbers.emplace_back(name, executor.get(value).item());
   return result;
 }
 
-std::vector<std::string_view> Trainer::networks(const ModelConfig&, const TrainingRecipe& recipe) {
+double Preview::score() const {
+  const std::map<std::string, double> by_name(numbers.begin(), numbers.end());
+  return by_name.at("bits wrong") + 1 - by_name.at("cosine original-recovered") +
+         std::max(0., by_name.at("cosine original-anonymized"));
+}
+
+std::vector<std::string_view> Trainer::networks(const TrainingRecipe& recipe) {
   std::vector<std::string_view> needed = {"generator", "style_mlp", "map_2_id", "hiding_extractor", "recon", "arcface"};
   if (recipe.weights.adversarial > 0) needed.emplace_back("discriminator");
   if (recipe.weights.lpips > 0) needed.emplace_back("lpips");

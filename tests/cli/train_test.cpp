@@ -1,6 +1,7 @@
 // g2face train: a run from beginning to end, stopped and resumed, and what it refuses.
 
 #include <cstring>
+#include <limits>
 
 #include "cli/program.hpp"
 #include "g2face/train/checkpoint.hpp"
@@ -66,6 +67,8 @@ TEST_CASE("train: a run leaves a model, checkpoints, samples and curves; stopped
     CHECK_MESSAGE(std::memcmp(entry.second.data(), parts.parameters.at(entry.first).data(), entry.second.bytes()) == 0,
                   entry.first);
   CHECK(whole.state == parts.state);
+  CHECK(whole.state.score.has_value());
+  CHECK(t.bytes("whole/checkpoints/best").find("step-00000004") != std::string::npos);
 }
 
 TEST_CASE("train: a signal saves, and the run goes on from there") {
@@ -80,6 +83,22 @@ TEST_CASE("train: a signal saves, and the run goes on from there") {
   r = t.train("run", "--resume --steps 1");
   CHECK(r.code == 0);
   CHECK(r.says("nothing to do: "));
+}
+
+TEST_CASE("train: a value that is not finite stops it, and the node is named") {
+  const Training t;
+  REQUIRE(t.train("good", "--steps 1 --config " + t.in("train.json")).code == 0);
+  Parameters bad = Parameters::load((t.dir / "good/model.safetensors").string());
+  bad.at("style_mlp/style_low.0.weight").mutable_as<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+  bad.save((t.dir / "bad.safetensors").string());
+  const Outcome r = t.train("run", "--start " + t.in("bad.safetensors") + " --config " + t.in("train.json"));
+  INFO(r.text);
+  CHECK(r.code != 0);
+  CHECK(r.one_error());
+  CHECK(r.says("looking for the first node, from the last checkpoint"));
+  CHECK(r.says("style_mlp/style_low.0"));
+  CHECK(r.says("gave a value that is not finite"));
+  CHECK_FALSE(fs::exists(t.dir / "run/checkpoints"));
 }
 
 TEST_CASE("train: what cannot work is refused in one line, before anything is written") {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "compare.hpp"
 #include "g2face/eval/metrics.hpp"
@@ -13,6 +12,7 @@
 #include "network_file.hpp"
 #include "network_run.hpp"
 #include "op_file.hpp"
+#include "recorded.hpp"
 
 namespace g2face::golden {
 namespace {
@@ -97,7 +97,7 @@ class Flow {
  public:
   Flow(const fs::path& tensors, const NetworkFolders& folders, const NetworkOptions& options)
       : recorded_(Parameters::load(tensors)),
-        description_(description_of(tensors, recorded_)),
+        description_(description_of(tensors, recorded_.all())),
         folders_(folders),
         arithmetic_(options.arithmetic),
         limits_(network_limits(options.arithmetic, networks_in_a_row)) {}
@@ -109,18 +109,13 @@ class Flow {
     extract();
     recover(image);
     compare_pictures(image);
-    for (const auto& [name, unused] : recorded_)
-      check<FormatError>(done_.contains(name), "nothing was computed for ", name);
+    recorded_.require_all_asked();
     result.findings = std::move(findings_);
     result.note = std::move(note_);
   }
 
  private:
-  Tensor want(const std::string& name) {
-    check<FormatError>(recorded_.contains(name), "there is no tensor '", name, "'");
-    done_.insert(name);
-    return recorded_.at(name);
-  }
+  const Tensor& want(const std::string& name) { return recorded_.want(name); }
   std::string text(const char* key) const {
     const auto it = description_.find(key);
     check<FormatError>(it != description_.end() && it->is_string(), "'", key, "' is missing or no text");
@@ -281,14 +276,13 @@ class Flow {
     findings_.push_back({name + " (levels)", max_abs_difference(doubles(got), doubles(want(name))), limits_.levels});
   }
 
-  Parameters recorded_;
+  Recorded recorded_;
   json description_;
   const NetworkFolders& folders_;
   Arithmetic arithmetic_;
   NetworkLimits limits_;
   std::optional<Runner> generator_, styles_;
   Tensor id_ori_, coeff_ori_, bits_, image_anon_, id_anon_, coeff_anon_, image_recover_;
-  std::set<std::string> done_;
   std::vector<Finding> findings_;
   std::string note_;
 };

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <map>
 #include <optional>
-#include <set>
 
 #include "compare.hpp"
 #include "g2face/fill.hpp"
@@ -22,6 +21,7 @@
 #include "network_file.hpp"
 #include "network_run.hpp"
 #include "op_file.hpp"
+#include "recorded.hpp"
 #include "training_rows.hpp"
 
 namespace g2face::golden {
@@ -99,9 +99,9 @@ class TrainStep {
  public:
   TrainStep(const fs::path& tensors, const NetworkFolders& folders, const NetworkOptions& options)
       : recorded_(Parameters::load(tensors)),
-        description_(description_of(tensors, recorded_)),
+        description_(description_of(tensors, recorded_.all())),
         arithmetic_(options.arithmetic) {
-    const auto& metadata = recorded_.metadata();
+    const auto& metadata = recorded_.all().metadata();
     const auto tag = metadata.find("tag");
     check<FormatError>(tag != metadata.end(), "the metadata have no 'tag'");
     tag_ = tag->second;
@@ -137,18 +137,13 @@ class TrainStep {
     for (const char* stage : {"recon_first", "recon"}) compare_statistics(stage, "map_2_id", trained);
     compare_statistics("anon", "hiding_extractor", trained);
     check_discriminate(anonymized, recovered, trained);
-    for (const auto& [name, unused] : recorded_)
-      check<FormatError>(done_.contains(name), "nothing was computed for ", name);
+    recorded_.require_all_asked();
     result.findings = std::move(findings_);
     result.not_compared = not_compared_;
   }
 
  private:
-  Tensor want(const std::string& name) {
-    check<FormatError>(recorded_.contains(name), "there is no tensor '", name, "'");
-    done_.insert(name);
-    return recorded_.at(name);
-  }
+  const Tensor& want(const std::string& name) { return recorded_.want(name); }
   Tensor made(const std::string& name, const Shape& shape) const {
     return fill(str(tag_, "/train/", name), shape, unit);
   }
@@ -288,16 +283,17 @@ class TrainStep {
         not_compared_ += tables.names.size();
         continue;
       }
-      compare_gradients(tables, recorded_, gradients, row_limits(stage), findings_);
+      compare_gradients(tables, recorded_.all(), gradients, row_limits(stage), findings_);
       const std::vector<std::string> earlier =
           stage == "recon" ? std::vector<std::string>{"anon"} : std::vector<std::string>{};
-      if (stepped) compare_parameters(tables, recorded_, earlier, parameters, rates, row_limits(stage), findings_);
+      if (stepped)
+        compare_parameters(tables, recorded_.all(), earlier, parameters, rates, row_limits(stage), findings_);
     }
   }
   /// Running statistics of a network after a stage.
   void compare_statistics(const std::string& stage, std::string_view network, const DeviceParameters& parameters) {
     const std::string prefix = str(stage, ".bn.", network, ".");
-    for (const auto& [name, unused] : recorded_) {
+    for (const auto& [name, unused] : recorded_.all()) {
       if (name.starts_with(prefix)) near(name, parameters.get(str(ours(network), "/", name.substr(prefix.size()))));
     }
   }
@@ -308,7 +304,7 @@ class TrainStep {
       if (arithmetic_.rough() && name.starts_with("dimage")) {
         want(full + ".stats"), want(full + ".sample");
         ++not_compared_;
-      } else if (recorded_.contains(full)) {
+      } else if (recorded_.all().contains(full)) {
         near(full, tensor);
       } else {
         sampled(full, tensor);
@@ -456,8 +452,8 @@ class TrainStep {
     if (arithmetic_.rough()) return;
     std::vector<Tensor> tensors;
     for (const std::string& name : names) tensors.push_back(parameters.get("map_2_id/" + name));
-    compare_parameters(tables, recorded_, {}, tensors, std::vector<double>(names.size(), rate_of("map_2_id/")), {},
-                       findings_);
+    compare_parameters(tables, recorded_.all(), {}, tensors, std::vector<double>(names.size(), rate_of("map_2_id/")),
+                       {}, findings_);
   }
 
   void check_discriminate(const StageRun& anonymized, const StageRun& recovered, const DeviceParameters& parameters) {
@@ -496,13 +492,13 @@ class TrainStep {
   }
 
   ModelConfig config_;
-  Parameters recorded_, start_;
+  Recorded recorded_;
+  Parameters start_;
   json description_;
   Arithmetic arithmetic_;
   std::string tag_;
   FaceModel face_;
   Tensor images_;
-  std::set<std::string> done_;
   std::vector<Finding> findings_;
   std::size_t not_compared_ = 0;
 };

@@ -42,7 +42,7 @@ Tensor faces(std::int64_t n, std::int64_t size, std::int64_t batch_number) {
 }
 
 Parameters start_of(const ModelConfig& m, const TrainingRecipe& r) {
-  return new_parameters(Trainer::networks(m, r), m, Fill::random, 5);
+  return new_parameters(Trainer::networks(r), m, Fill::random, 5);
 }
 
 TrainerOptions on_cpu(std::int64_t first_step = 0) {

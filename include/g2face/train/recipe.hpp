@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "g2face/ops/adam.hpp"
+#include "g2face/train/channel.hpp"
 #include "g2face/train/schedule.hpp"
 #include "g2face/train/stages.hpp"
 
@@ -29,13 +30,6 @@ enum class FakeImages : std::uint8_t {
   alternate,  // recovered ones in even steps of an epoch, anonymized ones in odd steps, as the authors do
   anonymized,
   recovered
-};
-
-/// What happens to a picture before its bits are read, in this order. All of it lets gradients pass.
-struct ChannelOptions {
-  double noise = 0.01;  // standard deviation of normal noise, in units of a picture's -1..1
-  bool round = false;   // to 8 bits, clipped; the gradient is that of clipping
-  bool operator==(const ChannelOptions&) const = default;
 };
 
 struct TrainingRecipe {

@@ -40,6 +40,9 @@ struct Preview {
   /// "bits wrong", "cosine original-anonymized", "... original-recovered", "... original-wrong key" (means over
   /// images), "psnr recovered" (dB, mean over images).
   std::vector<std::pair<std::string, double>> numbers;
+  /// Less is better: share of wrong bits + how far the recovered identity is from the original's + how near the
+  /// anonymized one is (1 - cosine, and the cosine where it is positive).
+  double score() const;
 };
 
 /// One thread at a time may use it.
@@ -55,7 +58,7 @@ class Trainer {
   Trainer& operator=(Trainer&&) noexcept;
 
   /// Networks whose parameters a step needs.
-  static std::vector<std::string_view> networks(const ModelConfig& model, const TrainingRecipe& recipe);
+  static std::vector<std::string_view> networks(const TrainingRecipe& recipe);
 
   /// One step: anonymize, recover, discriminate.   images [batch,3,R,R], -1..1
   /// The result is the same, bit for bit, for the same state, images, recipe and device. Throws NotFiniteError.
