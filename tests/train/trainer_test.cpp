@@ -9,24 +9,11 @@
 
 #include "g2face/fill.hpp"
 #include "g2face/models/networks.hpp"
+#include "models/tiny.hpp"
 
 using namespace g2face;
 
 namespace {
-
-/// As small as a model can be.
-ModelConfig tiny() {
-  ModelConfig c = ModelConfig::preset("g2face-slim-64");
-  c.name = "tiny";
-  c.resolution = 16;
-  c.channels = {{4, 8}, {8, 8}, {16, 8}};
-  c.style_bands = {2, 2, 2};
-  c.style_dim = 16;
-  c.arcface_size = 16;
-  c.extractor_width = 8;
-  c.extractor_blocks = 1;
-  return c;
-}
 
 TrainingRecipe quick() {
   TrainingRecipe r = TrainingRecipe::preset("g2face");
@@ -64,7 +51,7 @@ std::set<std::string> differences(const Parameters& a, const Parameters& b) {
 }  // namespace
 
 TEST_CASE("trainer: two steps, stop, two steps are four steps") {
-  const ModelConfig model = tiny();
+  const ModelConfig model = tests::tiny_config();
   const TrainingRecipe recipe = quick();
   Trainer whole(model, recipe, start_of(model, recipe), on_cpu());
   Trainer first(model, recipe, start_of(model, recipe), on_cpu());
@@ -78,7 +65,7 @@ TEST_CASE("trainer: two steps, stop, two steps are four steps") {
 }
 
 TEST_CASE("trainer: a step trains what it should and nothing else") {
-  const ModelConfig model = tiny();
+  const ModelConfig model = tests::tiny_config();
   const TrainingRecipe recipe = quick();
   const Parameters before = start_of(model, recipe);
   Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
@@ -111,7 +98,7 @@ TEST_CASE("trainer: a step trains what it should and nothing else") {
 }
 
 TEST_CASE("trainer: it learns") {
-  const ModelConfig model = tiny();
+  const ModelConfig model = tests::tiny_config();
   TrainingRecipe recipe = quick();
   recipe.weights = {
       .diversity = 0, .consistency = 0, .identity = 0, .l1 = 1, .lpips = 0, .adversarial = 0, .hiding = 1};
@@ -130,7 +117,7 @@ TEST_CASE("trainer: it learns") {
 }
 
 TEST_CASE("trainer: what does not fit is refused") {
-  const ModelConfig model = tiny();
+  const ModelConfig model = tests::tiny_config();
   TrainingRecipe recipe = quick();
   Parameters incomplete = start_of(model, recipe);
   incomplete.erase("generator/conv1.conv.weight");
@@ -147,7 +134,7 @@ TEST_CASE("trainer: what does not fit is refused") {
 }
 
 TEST_CASE("trainer: a loss that is not finite stops it") {
-  const ModelConfig model = tiny();
+  const ModelConfig model = tests::tiny_config();
   const TrainingRecipe recipe = quick();
   Parameters start = start_of(model, recipe);
   start.at("style_mlp/style_low.0.weight").mutable_as<float>()[0] = NAN;
