@@ -28,8 +28,8 @@ void train_step(benchmark::State& state, const ModelConfig& model, std::int64_t 
   Trainer trainer(model, recipe, new_parameters(Trainer::networks(recipe), model),
                   {.device = Device::cpu(), .threads = threads(), .epoch_images = 100'000});
   const Tensor images = fill("bench/faces", {batch, 3, model.resolution, model.resolution}, 0.9);
-  trainer.step(images);  // makes the plans
-  for (auto _ : state) trainer.step(images);
+  trainer.step({{"image", images}});  // makes the plans
+  for (auto _ : state) trainer.step({{"image", images}});
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   state.counters["peak MB"] = static_cast<double>(usage.ru_maxrss) / 1024;

@@ -51,6 +51,7 @@
 #include "g2face/train/checkpoint.hpp"
 #include "g2face/train/config.hpp"
 #include "g2face/train/dataset.hpp"
+#include "g2face/train/engine.hpp"
 #include "g2face/train/events.hpp"
 #include "g2face/train/losses.hpp"
 #include "g2face/train/recipe.hpp"
@@ -58,4 +59,5 @@
 #include "g2face/train/schedule.hpp"
 #include "g2face/train/stages.hpp"
 #include "g2face/train/trainer.hpp"
+#include "g2face/train/training.hpp"
 #include "g2face/version.hpp"

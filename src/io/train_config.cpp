@@ -5,6 +5,7 @@
 #include "g2face/train/config.hpp"
 #include "io/config_fields.hpp"
 #include "io/model_fields.hpp"
+#include "io/train_fields.hpp"
 
 namespace g2face {
 namespace {
@@ -13,7 +14,7 @@ constexpr auto bits_names = std::to_array<std::string_view>({"floats", "uniform"
 constexpr auto recover_bits_names = std::to_array<std::string_view>({"fresh", "extracted"});
 constexpr auto fake_names = std::to_array<std::string_view>({"alternate", "anonymized", "recovered"});
 constexpr io::Range not_negative{.least = 0};
-constexpr io::WholeRange positive{1, std::int64_t{1} << 53};
+using io::positive;
 
 void visit_numbers(io::ConfigFields& f, TrainingConfig& c) {
   f.field("preset", c.preset);
@@ -46,29 +47,11 @@ void visit_numbers(io::ConfigFields& f, TrainingConfig& c) {
   f.field("rate", r.rate, not_negative);
   f.field("prior_rate", r.prior_rate, not_negative);
   f.field("discriminator_rate", r.discriminator_rate, not_negative);
-  f.group("adam", [&] {
-    f.field("beta1", r.adam.beta1, {.least = 0, .most = 0.9999});
-    f.field("beta2", r.adam.beta2, {.least = 0, .most = 0.999999});
-    f.field("eps", r.adam.eps, {.least = 0, .open = true});
-  });
-  f.group("schedule", [&] {
-    f.field("warm_up", r.schedule.warm_up);
-    f.field("gamma", r.schedule.gamma, {.least = 0, .most = 1, .open = true});
-  });
+  io::adam_fields(f, r.adam);
+  io::schedule_fields(f, r.schedule);
   f.field("r1_interval", r.r1_interval, positive);
   f.field("ema", r.ema, {.least = 0, .most = 0.999999});
   f.field("flip", r.flip);
-}
-
-void visit_running(io::ConfigFields& f, TrainingConfig& c) {
-  f.field("steps", c.steps, positive);
-  f.field("report_every", c.report_every, positive);
-  f.field("sample_every", c.sample_every, positive);
-  f.field("checkpoint_every", c.checkpoint_every, positive);
-  f.field("keep", c.keep, {1, 1'000'000});
-  f.field("samples", c.samples, {1, 64});
-  f.field("cache_mb", c.cache_mb, {0, 1'000'000});
-  f.field("data_threads", c.data_threads, {1, 64});
 }
 
 }  // namespace
@@ -78,7 +61,7 @@ TrainingConfig TrainingConfig::from_json(std::string_view text, const std::strin
   const auto read = [&] {
     io::read_config(text, where, [&](io::ConfigFields& f) {
       visit_numbers(f, config);
-      visit_running(f, config);
+      io::run_fields(f, config.run);
     });
   };
   read();  // for the names of the presets, over which all is read again
@@ -102,7 +85,7 @@ std::string TrainingConfig::to_json() const {
   TrainingConfig copy = *this;
   return io::write_config([&](io::ConfigFields& f) {
     visit_numbers(f, copy);
-    visit_running(f, copy);
+    io::run_fields(f, copy.run);
   });
 }
 

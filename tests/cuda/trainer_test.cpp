@@ -24,7 +24,7 @@ TEST_CASE("trainer on CUDA: losses of a step, R1 among them, and of the next one
     Trainer trainer(model, recipe, new_parameters(Trainer::networks(recipe), model, Fill::reference),
                     {.device = device, .precision = Precision::strict, .epoch_images = 100});
     const Tensor images = fill("faces", Shape{2, 3, model.resolution, model.resolution}, 0.8);
-    return std::array{trainer.step(images), trainer.step(images)};
+    return std::array{trainer.step({{"image", images}}), trainer.step({{"image", images}})};
   };
   const auto got = steps(Device::cuda()), want = steps(Device::reference());
   for (std::size_t step = 0; step < 2; ++step) {

@@ -32,7 +32,7 @@ Parameters start_of(const ModelConfig& m, const TrainingRecipe& r) {
   return new_parameters(Trainer::networks(r), m, Fill::random, 5);
 }
 
-TrainerOptions on_cpu(std::int64_t first_step = 0) {
+TrainingOptions on_cpu(std::int64_t first_step = 0) {
   return {.device = Device::cpu(), .precision = Precision::strict, .epoch_images = 8, .first_step = first_step};
 }
 
@@ -56,10 +56,12 @@ TEST_CASE("trainer: two steps, stop, two steps are four steps") {
   Trainer whole(model, recipe, start_of(model, recipe), on_cpu());
   Trainer first(model, recipe, start_of(model, recipe), on_cpu());
   std::vector<StepReport> reports;
-  for (std::int64_t i = 0; i < 4; ++i) reports.push_back(whole.step(faces(4, 16, i)));
-  for (std::int64_t i = 0; i < 2; ++i) CHECK(first.step(faces(4, 16, i)) == reports[static_cast<std::size_t>(i)]);
+  for (std::int64_t i = 0; i < 4; ++i) reports.push_back(whole.step({{"image", faces(4, 16, i)}}));
+  for (std::int64_t i = 0; i < 2; ++i)
+    CHECK(first.step({{"image", faces(4, 16, i)}}) == reports[static_cast<std::size_t>(i)]);
   Trainer second(model, recipe, first.state(), on_cpu(first.steps()));
-  for (std::int64_t i = 2; i < 4; ++i) CHECK(second.step(faces(4, 16, i)) == reports[static_cast<std::size_t>(i)]);
+  for (std::int64_t i = 2; i < 4; ++i)
+    CHECK(second.step({{"image", faces(4, 16, i)}}) == reports[static_cast<std::size_t>(i)]);
   CHECK(second.steps() == 4);
   CHECK(differences(whole.state(), second.state()).empty());
 }
@@ -69,7 +71,7 @@ TEST_CASE("trainer: a step trains what it should and nothing else") {
   const TrainingRecipe recipe = quick();
   const Parameters before = start_of(model, recipe);
   Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
-  const StepReport report = trainer.step(faces(4, 16, 0));
+  const StepReport report = trainer.step({{"image", faces(4, 16, 0)}});
   const Parameters after = trainer.state();
   std::map<std::string, int> changed, kept;
   for (const auto& [name, tensor] : before) {
@@ -105,14 +107,14 @@ TEST_CASE("trainer: it learns") {
   Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
   double first = 0, last = 0;
   for (int i = 0; i < 40; ++i) {
-    const StepReport report = trainer.step(faces(4, 16, 0));
+    const StepReport report = trainer.step({{"image", faces(4, 16, 0)}});
     const double loss = std::map<std::string, double>(report.begin(), report.end()).at("anonymize/l1");
     if (i == 0) first = loss;
     last = loss;
   }
   CHECK(last < 0.8 * first);
-  const Preview preview = trainer.preview(faces(4, 16, 0));
-  CHECK(preview.anonymized.shape() == Shape{4, 3, 16, 16});
+  const Preview preview = trainer.preview({{"image", faces(4, 16, 0)}});
+  CHECK(preview.pictures[1].second.shape() == Shape{4, 3, 16, 16});
   for (const auto& number : preview.numbers) CHECK_MESSAGE(std::isfinite(number.second), number.first);
 }
 
@@ -126,7 +128,7 @@ TEST_CASE("trainer: what does not fit is refused") {
   other.set("adam/second/generator/conv1.conv.weight", Tensor::zeros({DType::f32, {1}}));
   CHECK_THROWS_AS(Trainer(model, recipe, other, on_cpu()), CheckpointError);
   Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
-  CHECK_THROWS_AS(trainer.step(faces(3, 16, 0)), ShapeError);
+  CHECK_THROWS_AS(trainer.step({{"image", faces(3, 16, 0)}}), ShapeError);
   recipe.batch = 6;
   CHECK_THROWS_WITH_AS(Trainer(model, recipe, start_of(model, recipe), on_cpu()), doctest::Contains("multiple of 4"),
                        Error);
@@ -139,11 +141,12 @@ TEST_CASE("trainer: a loss that is not finite stops it") {
   Parameters start = start_of(model, recipe);
   start.at("style_mlp/style_low.0.weight").mutable_as<float>()[0] = NAN;
   Trainer trainer(model, recipe, start, on_cpu());
-  CHECK_THROWS_WITH_AS(trainer.step(faces(4, 16, 0)), doctest::Contains("training step 1: anonymize/"), Error);
-  TrainerOptions options = on_cpu();
+  CHECK_THROWS_WITH_AS(trainer.step({{"image", faces(4, 16, 0)}}), doctest::Contains("training step 1: anonymize/"),
+                       Error);
+  TrainingOptions options = on_cpu();
   options.check_finite = true;
   Trainer careful(model, recipe, start, options);
-  CHECK_THROWS_WITH_AS(careful.step(faces(4, 16, 0)), doctest::Contains("not finite"), Error);
+  CHECK_THROWS_WITH_AS(careful.step({{"image", faces(4, 16, 0)}}), doctest::Contains("not finite"), Error);
 }
 
 TEST_CASE("trainer: seeds of samples differ, and do not depend on the batch") {

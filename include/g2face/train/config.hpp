@@ -1,6 +1,7 @@
 #pragma once
 // A training as a file describes it.
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -8,6 +9,16 @@
 #include "g2face/train/recipe.hpp"
 
 namespace g2face {
+
+/// How a training is run. Nothing of it changes the numbers.
+struct RunSettings {
+  std::int64_t steps = 100'000;                                                // in all
+  std::int64_t report_every = 10, sample_every = 500, checkpoint_every = 500;  // steps
+  int keep = 3;                                                                // checkpoints
+  std::int64_t samples = 8;                                                    // images of a sample grid
+  std::int64_t cache_mb = 1024;                                                // of resized images kept in memory
+  int data_threads = 2;
+};
 
 /// One JSON object. Fields that are missing keep the values of `preset` (TrainingRecipe) and `model` (ModelConfig):
 ///   {"preset": "g2face", "model": "g2face-slim-64", "batch": 16, "weights": {"lpips": 0}, "steps": 20000}
@@ -18,13 +29,7 @@ struct TrainingConfig {
   ModelConfig model;                // in the file "architecture"
   TrainingRecipe recipe;
 
-  // What follows does not change the numbers.
-  std::int64_t steps = 100'000;                                                // in all
-  std::int64_t report_every = 10, sample_every = 500, checkpoint_every = 500;  // steps
-  int keep = 3;                                                                // checkpoints
-  std::int64_t samples = 8;                                                    // images of a sample grid
-  std::int64_t cache_mb = 1024;                                                // of resized images kept in memory
-  int data_threads = 2;
+  RunSettings run;
 
   /// Throws Error, "WHERE: KEY is VALUE, expected ...", for text that is no JSON object, for values that do not fit,
   /// and for unknown keys, each with the most similar one that there is.

@@ -5,8 +5,10 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "g2face/tensor.hpp"
+#include "g2face/train/training.hpp"
 
 namespace g2face {
 
@@ -57,6 +59,20 @@ class Dataset {
  private:
   struct State;
   std::unique_ptr<State> state_;
+};
+
+/// {"image"} of a dataset.
+class ImageBatches final : public BatchSource {
+ public:
+  explicit ImageBatches(Dataset images) : images_(std::move(images)) {}
+  Batch batch(std::int64_t position, std::int64_t global_batch, int rank = 0, int ranks = 1) override {
+    return {{"image", images_.batch(position, global_batch, rank, ranks)}};
+  }
+  std::int64_t size() const override { return images_.size(); }
+  std::string fingerprint() const override { return images_.fingerprint(); }
+
+ private:
+  Dataset images_;
 };
 
 }  // namespace g2face

@@ -1,0 +1,93 @@
+#pragma once
+// The machinery of a training: jobs, which are graphs that update parameters in place, and the parameters they share.
+
+#include <functional>
+#include <initializer_list>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "g2face/nn/scope.hpp"
+#include "g2face/ops/adam.hpp"
+#include "g2face/plan/executor.hpp"
+#include "g2face/train/training.hpp"
+
+namespace g2face {
+
+/// A graph with its inputs, outputs and numbers by name.
+struct TrainingJob {
+  Graph graph;
+  std::map<std::string, Value> inputs, outputs;
+  std::vector<std::pair<std::string, Value>> report;  // scalars
+  std::vector<Update> updates;
+  std::unique_ptr<Executor> executor;
+
+  /// Declares an input, or finds the one that has the name.
+  Value input(const std::string& name, const Type& type);
+};
+
+/// A network that is trained, and whether an average of its parameters is kept.
+struct TrainedNetwork {
+  std::vector<Declared> declared;
+  bool averaged = false;
+};
+
+struct EngineOptions {
+  TrainingOptions run;
+  AdamAttrs adam;
+  double ema = 0;  // decay of the averages in a step; 0: none are kept
+};
+
+/// Names of the inputs that the optimizer takes for a parameter.
+struct RateInputs {
+  std::string step;  // i64 [1], counts from 1
+  std::string rate;  // f32 [1]
+  auto operator<=>(const RateInputs&) const = default;
+};
+
+///   TrainingEngine engine(std::move(start), trained, options);
+///   TrainingJob& job = engine.job("discriminate", [&](TrainingJob& j) {
+///     ...                                        // builds a graph from j.input(...), with a loss
+///     engine.minimize(j, loss, {&network}, [](std::string_view) { return RateInputs{"step", "rate"}; });
+///   });                                          // built and planned when it is asked for the first time
+///   engine.run(job, inputs);                     // the parameters have changed
+class TrainingEngine {
+ public:
+  using RatesOf = std::function<RateInputs(std::string_view parameter)>;
+  using Scopes = std::initializer_list<const Scope*>;
+
+  /// What the optimizer keeps ("adam/...") begins as zeros and averages ("ema/...") as the parameters where `start`
+  /// lacks them. Throws CheckpointError if they have another type than the parameter.
+  TrainingEngine(Parameters start, std::span<const TrainedNetwork> trained, EngineOptions options);
+
+  /// Adds a step of Adam for what these scopes train.
+  void minimize(TrainingJob& job, Value loss, Scopes scopes, const RatesOf& rates) const;
+  /// Adds a step of the averages, which follow what the parameters become in this job.
+  void average(TrainingJob& job, Scopes scopes) const;
+
+  TrainingJob& job(const std::string& name, const std::function<void(TrainingJob&)>& build);
+  /// Runs a job on those of `inputs` that it has; returns its outputs, f32.
+  Batch run(TrainingJob& job, const Batch& inputs);
+  /// The numbers of the last run, as "stage/name". Throws NotFiniteError.
+  void add_report(std::string_view stage, const TrainingJob& job, std::int64_t step, StepReport& report) const;
+
+  const TrainingOptions& options() const { return options_.run; }
+  Parameters state() const;
+  /// Without what the optimizer keeps; averaged where there are averages.
+  Parameters averaged() const;
+
+ private:
+  EngineOptions options_;
+  std::unique_ptr<DeviceParameters> parameters_;
+  std::map<std::string, std::unique_ptr<TrainingJob>> jobs_;
+};
+
+/// [1]
+Tensor whole_number(std::int64_t value);  // i64
+Tensor real_number(double value);         // f32
+
+}  // namespace g2face

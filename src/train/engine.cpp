@@ -1,0 +1,153 @@
+#include "g2face/train/engine.hpp"
+
+#include <cmath>
+
+#include "g2face/graph/gradients.hpp"
+#include "g2face/nn/adam.hpp"
+#include "g2face/nn/ema.hpp"
+#include "g2face/ops/random.hpp"
+
+namespace g2face {
+namespace {
+
+constexpr std::string_view optimizer_name = "adam", average_name = "ema";
+
+EmaOptions averages(double decay) { return {.decay = decay, .skip = ""}; }
+
+std::vector<Value> trainable(TrainingEngine::Scopes scopes) {
+  std::vector<Value> all;
+  for (const Scope* s : scopes) {
+    const std::vector<Value> some = s->trainable();
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
+/// What the optimizer and the averages keep, where `start` lacks it.
+void begin_optimizer(Parameters& start, const TrainedNetwork& network, const EngineOptions& options) {
+  for (const Declared& d : network.declared) {
+    if (!d.trainable) continue;
+    const auto begin = [&](const std::string& name, const Tensor& tensor) {
+      if (!start.contains(name)) start.set(name, tensor);
+      check<CheckpointError>(start.at(name).type() == d.type, "'", name, "' is ", start.at(name).type().str(),
+                             ", expected ", d.type.str());
+    };
+    begin(str(optimizer_name, "/second/", d.name), Tensor::zeros(d.type));
+    if (options.adam.beta1 != 0) begin(str(optimizer_name, "/first/", d.name), Tensor::zeros(d.type));
+    if (options.ema > 0 && network.averaged && is_averaged(d.name, averages(options.ema)))
+      begin(str(average_name, '/', d.name), start.at(d.name).clone());
+  }
+}
+
+}  // namespace
+
+std::int64_t sample_seed(std::uint64_t seed, std::int64_t position, std::string_view stage) {
+  const auto p = static_cast<std::uint64_t>(position), s = random_stream(stage);
+  const auto r = philox4x32({static_cast<std::uint32_t>(p), static_cast<std::uint32_t>(p >> 32),
+                             static_cast<std::uint32_t>(s), static_cast<std::uint32_t>(s >> 32)},
+                            seed);
+  return static_cast<std::int64_t>((std::uint64_t{r[0]} << 32 | r[1]) >> 11);
+}
+
+Tensor sample_seeds(std::uint64_t seed, std::int64_t position, std::int64_t count, std::string_view stage) {
+  Tensor t({DType::i64, {count}});
+  for (std::int64_t& s : t.mutable_as<std::int64_t>()) s = sample_seed(seed, position++, stage);
+  return t;
+}
+
+Tensor whole_number(std::int64_t value) {
+  Tensor t({DType::i64, {1}});
+  t.mutable_as<std::int64_t>()[0] = value;
+  return t;
+}
+Tensor real_number(double value) { return Tensor::full({DType::f32, {1}}, value); }
+
+Value TrainingJob::input(const std::string& name, const Type& type) {
+  const auto found = inputs.find(name);
+  if (found != inputs.end()) return found->second;
+  return inputs[name] = graph.input(type, name);
+}
+
+TrainingEngine::TrainingEngine(Parameters start, std::span<const TrainedNetwork> trained, EngineOptions options)
+    : options_(options) {
+  for (const TrainedNetwork& network : trained) begin_optimizer(start, network, options_);
+  parameters_ = std::make_unique<DeviceParameters>(options_.run.device, start);
+}
+
+void TrainingEngine::minimize(TrainingJob& job, Value loss, Scopes scopes, const RatesOf& rates) const {
+  const std::vector<Value> all = trainable(scopes), slopes = gradients(loss, all);
+  std::map<RateInputs, AdamGroup> groups;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    AdamGroup& group = groups[rates(job.graph.node(all[i]).name)];
+    group.parameters.push_back(all[i]);
+    group.gradients.push_back(slopes[i]);
+  }
+  const Scope optimizer(job.graph, optimizer_name);
+  for (auto& [inputs, group] : groups) {
+    const Value step = job.input(inputs.step, {DType::i64, {1}});
+    group.rate = job.input(inputs.rate, {DType::f32, {1}});
+    for (Update& u : adam_updates(optimizer, step, {{group}}, options_.adam)) job.updates.push_back(u);
+  }
+}
+
+void TrainingEngine::average(TrainingJob& job, Scopes scopes) const {
+  if (options_.ema == 0) return;
+  const Scope averaged(job.graph, average_name);
+  const std::vector<Update> more = ema_updates(averaged, trainable(scopes), job.updates, averages(options_.ema));
+  job.updates.insert(job.updates.end(), more.begin(), more.end());
+}
+
+TrainingJob& TrainingEngine::job(const std::string& name, const std::function<void(TrainingJob&)>& build) {
+  std::unique_ptr<TrainingJob>& made = jobs_[name];
+  if (made) return *made;
+  auto j = std::make_unique<TrainingJob>();
+  build(*j);
+  std::vector<Value> outputs;
+  for (const auto& [key, v] : j->outputs) outputs.push_back(v);
+  for (const auto& [key, v] : j->report) outputs.push_back(v);
+  const TrainingOptions& run = options_.run;
+  const Plan planned = plan(j->graph, outputs, j->updates,
+                            {.device = run.device, .precision = run.precision, .threads = run.threads, .fold = false});
+  // Jobs run one after the other, in one memory: that of the first one, which as a rule has the most to keep.
+  if (jobs_.size() == 1) parameters_->share_arena(planned.arena_bytes());
+  j->executor = std::make_unique<Executor>(planned, *parameters_);
+  made = std::move(j);
+  return *made;
+}
+
+Batch TrainingEngine::run(TrainingJob& job, const Batch& inputs) {
+  for (const auto& [name, v] : job.inputs) {
+    const auto given = inputs.find(name);
+    check<ShapeError>(given != inputs.end(), "training: the batch has no '", name, "'");
+    job.executor->set(v, given->second);
+  }
+  job.executor->run({.check_finite = options_.run.check_finite});
+  Batch results;
+  for (const auto& [name, v] : job.outputs) results[name] = job.executor->get(v).to(DType::f32);
+  return results;
+}
+
+void TrainingEngine::add_report(std::string_view stage, const TrainingJob& job, std::int64_t step,
+                                StepReport& report) const {
+  for (const auto& [name, v] : job.report) {
+    const double value = job.executor->get(v).item();
+    check<NotFiniteError>(std::isfinite(value), "training step ", step, ": ", stage, '/', name, " is ", value,
+                          "; the parameters are worthless now: go on from the last checkpoint with a lower rate");
+    report.emplace_back(str(stage, '/', name), value);
+  }
+}
+
+Parameters TrainingEngine::state() const { return parameters_->get(); }
+
+Parameters TrainingEngine::averaged() const {
+  const Parameters all = state();
+  const std::string average = str(average_name, '/'), optimizer = str(optimizer_name, '/');
+  Parameters used;
+  for (const auto& [name, tensor] : all) {
+    if (name.starts_with(average) || name.starts_with(optimizer)) continue;
+    used.set(name, all.contains(average + name) ? all.at(average + name) : tensor);
+  }
+  return used;
+}
+
+}  // namespace g2face
