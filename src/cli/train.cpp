@@ -23,14 +23,10 @@ class ModelJob final : public TrainJob {
   std::int64_t batch() const override { return config_.recipe.batch; }
 
   std::unique_ptr<BatchSource> data(const std::string& path, const Report& report) override {
-    const RunSettings& run = config_.run;
-    return std::make_unique<ImageBatches>(Dataset(path, {.size = config_.model.resolution,
-                                                         .flip = config_.recipe.flip,
-                                                         .seed = config_.recipe.seed,
-                                                         .threads = run.data_threads,
-                                                         .ahead = std::max<std::int64_t>(2 * config_.recipe.batch, 16),
-                                                         .cache_bytes = run.cache_mb << 20,
-                                                         .report = report}));
+    return images(path, config_.recipe.flip, report);
+  }
+  std::unique_ptr<BatchSource> test_data(const std::string& path, const Report& report) override {
+    return images(path, false, report);
   }
 
   Parameters start(Parameters given, bool untrained) override {
@@ -48,6 +44,17 @@ class ModelJob final : public TrainJob {
   }
 
  private:
+  std::unique_ptr<BatchSource> images(const std::string& path, bool flip, const Report& report) const {
+    const RunSettings& run = config_.run;
+    return std::make_unique<ImageBatches>(Dataset(path, {.size = config_.model.resolution,
+                                                         .flip = flip,
+                                                         .seed = config_.recipe.seed,
+                                                         .threads = run.data_threads,
+                                                         .ahead = std::max<std::int64_t>(2 * config_.recipe.batch, 16),
+                                                         .cache_bytes = run.cache_mb << 20,
+                                                         .report = report}));
+  }
+
   TrainingConfig config_;
 };
 

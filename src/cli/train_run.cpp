@@ -86,6 +86,7 @@ class Run {
     store_ = CheckpointStore((folder_ / "checkpoints").string(), settings().keep, note());
     where_ = resolve(o.common);
     data_ = job_.data(o.data, note());
+    if (!o.test.empty()) test_ = job_.test_data(o.test, note());
     check<ImageError>(data_->size() >= job_.batch(), o.data, ": has ", data_->size(), " images, fewer than a batch of ",
                       job_.batch(), ": add images or lower \"batch\"");
   }
@@ -99,6 +100,7 @@ class Run {
     first_step_ = training_->steps();
     while (training_->steps() < settings().steps && !stop_asked) one_step();
     if (saved_ != training_->steps()) save();
+    if (!stop_asked) measure();
     training_->model().save((folder_ / "model.safetensors").string());
     log(str("wrote ", (folder_ / "model.safetensors").string(), " after ", training_->steps(), " steps"));
     if (!stop_asked) return exit_code::ok;
@@ -186,7 +188,10 @@ class Run {
       log(progress_line(step, report));
     }
     if (step % settings().sample_every == 0) sample();
-    if (step % settings().checkpoint_every == 0) save();
+    if (step % settings().checkpoint_every == 0) {
+      save();
+      measure();
+    }
   }
 
   /// Takes the steps since the last checkpoint again, looking at the result of every node.
@@ -215,24 +220,49 @@ class Run {
   void sample() {
     const std::int64_t step = training_->steps();
     const Preview preview = training_->preview(shown_);
+    std::ostringstream name;
+    name << "step-" << std::setw(8) << std::setfill('0') << step << ".png";
+    show("samples", step, preview, folder_ / "samples" / name.str());
+    score_ = {step, preview.score};
+  }
+
+  /// All test images: means over them in the log, the first ones as a picture.
+  void measure() {
+    const std::int64_t step = training_->steps();
+    if (!test_ || measured_ == step) return;
+    measured_ = step;
+    Preview all;
+    const std::int64_t count = test_->size();
+    for (std::int64_t at = 0; at < count;) {
+      const std::int64_t n = std::min<std::int64_t>(all.numbers.empty() ? settings().samples : 32, count - at);
+      const Preview some = training_->preview(test_->batch(at, n));
+      if (all.numbers.empty()) {
+        all.pictures = some.pictures;
+        for (const auto& [what, value] : some.numbers) all.numbers.emplace_back(what, 0);
+      }
+      for (std::size_t i = 0; i < all.numbers.size(); ++i)
+        all.numbers[i].second += some.numbers[i].second * static_cast<double>(n) / static_cast<double>(count);
+      at += n;
+    }
+    show("test", step, all, folder_ / "test.png");
+  }
+
+  void show(const std::string& what, std::int64_t step, const Preview& preview, const fs::path& file) {
     if (!preview.pictures.empty()) {
       const Tensor grid = grid_of(preview);
-      std::ostringstream name;
-      name << "step-" << std::setw(8) << std::setfill('0') << step << ".png";
-      write_picture(folder_ / "samples" / name.str(), grid);
+      write_picture(file, grid);
       std::string rows;
       for (const auto& [row, picture] : preview.pictures) rows += rows.empty() ? row : str(", ", row);
-      events_->image(step, rows, grid);
+      events_->image(step, str(what, ": ", rows), grid);
     }
-    std::vector<std::pair<std::string, double>> values;
-    std::string line = str("samples of step ", step, ":");
-    for (const auto& [what, value] : preview.numbers) {
-      values.emplace_back("samples/" + what, value);
-      line += str(' ', what, ' ', short_number(value));
+    StepReport values;
+    std::string line = str(what, " of step ", step, ':');
+    for (const auto& [name, value] : preview.numbers) {
+      values.emplace_back(str(what, '/', name), value);
+      line += str(' ', name, ' ', short_number(value));
     }
     events_->scalars(step, values);
     log(line);
-    score_ = {step, preview.score};
   }
 
   void save() {
@@ -252,12 +282,12 @@ class Run {
   fs::path folder_;
   CheckpointStore store_;
   AnonymizerOptions where_;
-  std::unique_ptr<BatchSource> data_;
+  std::unique_ptr<BatchSource> data_, test_;
   std::unique_ptr<Training> training_;
   std::unique_ptr<EventWriter> events_;
   std::ofstream log_;
   Batch shown_;
-  std::int64_t saved_ = -1, first_step_ = 0;
+  std::int64_t saved_ = -1, measured_ = -1, first_step_ = 0;
   std::pair<std::int64_t, double> score_ = {-1, 0};  // of the last samples, and their step
   std::chrono::steady_clock::time_point started_;
 };
@@ -288,6 +318,8 @@ void add_train_options(CLI::App& command, const std::function<std::unique_ptr<Tr
   const auto o = std::make_shared<TrainOptions>();
   command.add_option("--config", o->config, "training configuration (JSON, see docs/training.md and configs/)");
   command.add_option("--data", o->data, "folder of images, or a file with a path in each line")->required();
+  command.add_option("--test", o->test,
+                     "folder or list of images that are not trained on: they are measured at every checkpoint");
   command.add_option("-o,--output", o->output, "folder of the run: checkpoints, samples, TensorBoard events, log")
       ->required();
   command.add_option("--start", o->start, "parameters to begin with (.safetensors); later files win");

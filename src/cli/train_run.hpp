@@ -22,7 +22,7 @@ namespace g2face::cli {
 
 struct TrainOptions {
   CommonOptions common;
-  std::string config, data, output;
+  std::string config, data, test, output;
   std::vector<std::string> start;
   std::int64_t steps = 0;
   std::uint64_t seed = 0;
@@ -43,6 +43,8 @@ class TrainJob {
 
   using Report = std::function<void(const std::string&)>;
   virtual std::unique_ptr<BatchSource> data(const std::string& path, const Report& report) = 0;
+  /// The same as they are: not mirrored.
+  virtual std::unique_ptr<BatchSource> test_data(const std::string& path, const Report& report) = 0;
   /// Parameters to begin with, where `given` lacks them.
   virtual Parameters start(Parameters given, bool untrained) = 0;
   virtual std::unique_ptr<Training> make(Parameters start, const TrainingOptions& options) = 0;

@@ -38,10 +38,13 @@ struct Training {
 
 TEST_CASE("train: a run leaves a model, checkpoints, samples and curves; stopped and resumed it is the same") {
   const Training t;
-  Outcome r = t.train("whole", "--config " + t.in("train.json"));
+  Outcome r = t.train("whole", "--test " + t.in("faces") + " --config " + t.in("train.json"));
   INFO(r.text);
   REQUIRE(r.code == 0);
   CHECK(r.says("step 4/4, "));
+  CHECK(r.says("test of step 2: bits wrong "));
+  CHECK(r.says("test of step 4: bits wrong "));
+  CHECK(load_image((t.dir / "whole/test.png").string()).shape() == Shape{1, 3, 64, 48});
   CHECK(r.says("samples of step 4: bits wrong "));
   CHECK(load_image((t.dir / "whole/samples/step-00000004.png").string()).shape() == Shape{1, 3, 64, 48});
   CHECK(t.bytes("whole/log.txt").find("step 1/4, ") != std::string::npos);
