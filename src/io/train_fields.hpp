@@ -1,6 +1,7 @@
 #pragma once
 // Fields that the configurations of all trainings have.
 
+#include "g2face/train/augment.hpp"
 #include "g2face/train/config.hpp"
 #include "io/config_fields.hpp"
 
@@ -20,6 +21,15 @@ inline void schedule_fields(ConfigFields& f, Schedule& schedule) {
   f.group("schedule", [&] {
     f.field("warm_up", schedule.warm_up);
     f.field("gamma", schedule.gamma, {.least = 0, .most = 1, .open = true});
+  });
+}
+
+inline void ada_fields(ConfigFields& f, AdaSettings& ada) {
+  f.group("ada", [&] {
+    f.field("target", ada.target, {.least = 0, .most = 1});
+    f.field("length", ada.length, {.least = 0, .open = true});
+    f.field("every", ada.every, {1, 1'000'000});
+    f.field("p", ada.p, {.least = 0, .most = 1});
   });
 }
 

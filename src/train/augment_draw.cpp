@@ -178,17 +178,26 @@ double sum_of_signs(const Tensor& logits) {
   return sum;
 }
 
+void AdaSettings::validate() const {
+  const auto require = [](bool ok, std::string_view field, double value, std::string_view expected) {
+    check<Error>(ok, "ada.", field, " is ", value, ", expected ", expected);
+  };
+  require(target >= 0 && target <= 1, "target", target, "0 to 1");
+  require(length > 0, "length", length, "a positive number of images");
+  require(every >= 1, "every", every, "a positive number of steps");
+  require(p >= 0 && p <= 1, "p", p, "0 to 1");
+}
+
 double AdaptiveProbability::tune(const Tensor& logits) { return tune(sum_of_signs(logits), logits.numel()); }
 
 double AdaptiveProbability::tune(double signs_of_step, std::int64_t images_of_step) {
-  check<Error>(settings.length > 0 && settings.every > 0, "augment: length ", settings.length, " and every ",
-               settings.every, " must be above 0");
+  settings.validate();
   signs += signs_of_step;
   images += images_of_step;
   if (++steps < settings.every) return p;
   const auto count = static_cast<double>(images);
   r = signs / count;
-  p = std::clamp(p + (r > settings.target ? count : -count) / settings.length, 0.0, 1.0);
+  if (settings.target > 0) p = std::clamp(p + (r > settings.target ? count : -count) / settings.length, 0.0, 1.0);
   signs = 0;
   images = 0;
   steps = 0;

@@ -254,6 +254,6 @@ TEST_CASE("adaptive probability: up above the target, down below and at it, ever
   CHECK(resumed.tune(-4, 4) == ada.tune(-4, 4));
   CHECK(ada.p == 0.8);
   AdaptiveProbability wrong{{.every = 0}};
-  CHECK_THROWS_WITH_AS(wrong.tune(1, 1), "augment: length 500000 and every 0 must be above 0", Error);
+  CHECK_THROWS_WITH_AS(wrong.tune(1, 1), "ada.every is 0, expected a positive number of steps", Error);
   CHECK_THROWS_AS(ada.tune(Tensor::zeros({DType::f64, {1}})), ShapeError);
 }

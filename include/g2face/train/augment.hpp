@@ -109,9 +109,14 @@ Value augment_geometry(Value images, Value geometry, Value pads);
 Value augment_colours(Value images, Value colours);
 
 struct AdaSettings {
-  double target = 0.6;      // of the mean sign of D(real)
+  double target = 0.6;      // of the mean sign of D(real), 0..1; 0: p stays as it is
   double length = 500'000;  // images after which p has gone from 0 to 1
-  int every = 8;            // steps of the discriminator
+  int every = 8;            // steps of the discriminator between two changes of p
+  double p = 0;             // to begin with, 0..1
+  /// With neither a target nor a probability there is no augmentation.
+  bool on() const { return target > 0 || p > 0; }
+  /// Throws Error, "ada.target is ...", naming the first field that has no meaning.
+  void validate() const;
   bool operator==(const AdaSettings&) const = default;
 };
 /// The probability of augmentation. Every so many steps it goes up if the discriminator was too sure of real images in
@@ -128,7 +133,7 @@ struct AdaptiveProbability {
   int steps = 0;            // since then
 
   /// To be called once in each step of the discriminator, with the logits of real images, one for each, f32; returns
-  /// p. sign(0) is 0. Throws Error for settings that make no sense, ShapeError for another dtype.
+  /// p. sign(0) is 0. Throws Error if settings are not valid, ShapeError for another dtype.
   double tune(const Tensor& logits);
   /// The same from what several processes have summed up.
   double tune(double signs_of_step, std::int64_t images_of_step);
