@@ -23,7 +23,7 @@
 #include "g2face/models/renderer.hpp"
 #include "g2face/ops.hpp"
 #include "g2face/parameters.hpp"
-#include "line_plot.hpp"
+#include "bench/line_plot.hpp"
 
 using namespace g2face;
 
