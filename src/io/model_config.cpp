@@ -10,6 +10,7 @@ namespace g2face {
 namespace {
 
 constexpr auto identity_networks = std::to_array<std::string_view>({"iresnet", "mobilefacenet"});
+constexpr auto encoder_norms = std::to_array<std::string_view>({"instance", "none"});
 
 /// As a list of x, y and size, which is empty if there is none.
 void visit_square(io::ConfigFields& f, std::string_view key, std::optional<ImageSquare>& square) {
@@ -35,6 +36,7 @@ io::VisitFields io::model_fields(ModelConfig& c) {
     f.field("mlp_depth", c.mlp_depth, size);
     f.field("mlp_lr_mul", c.mlp_lr_mul);
     f.field("style_bands", c.style_bands);
+    f.choice("encoder_norm", c.encoder_norm, encoder_norms);
     f.field("extractor_width", c.extractor_width, size);
     f.field("extractor_blocks", c.extractor_blocks, size);
     f.choice("identity_network", c.identity_network, identity_networks);

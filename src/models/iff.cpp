@@ -7,7 +7,8 @@ std::vector<Value> encoder(const Scope& s, Value image, const ModelConfig& confi
   Value x = image;
   for (std::int64_t r = config.resolution, level = 0; r >= 4; r /= 2, ++level) {
     const bool downsample = level > 0;
-    x = pyramid_block(s / "pyramid" / static_cast<int>(level), x, config.channels_at(r), downsample);
+    x = pyramid_block(s / "pyramid" / static_cast<int>(level), x, config.channels_at(r), downsample,
+                      config.encoder_norm);
     features.push_back(x);
   }
   return features;

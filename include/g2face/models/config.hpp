@@ -17,6 +17,12 @@ namespace g2face {
 /// arcface(), an improved residual network, or mobilefacenet().
 enum class IdentityNetwork : std::uint8_t { iresnet, mobilefacenet };
 
+/// What follows the convolutions of the pyramid that reads the original: instance norm, as the authors have it, or
+/// nothing. The norm takes away how bright and colourful each channel of a photo is, already at the first layer; to
+/// learn it again from what padding leaves at the border takes a long training. Without it the convolutions have an
+/// equalised learning rate.
+enum class EncoderNorm : std::uint8_t { instance, none };
+
 /// A default ModelConfig is the authors' model, "g2face-256".
 struct ModelConfig {
   std::string name = "g2face-256";
@@ -34,6 +40,8 @@ struct ModelConfig {
   double mlp_lr_mul = 0.01;
   /// How many styles the low, middle and high branch of the style network serve; they add up to style_count().
   std::array<std::int64_t, 3> style_bands = {6, 6, 2};
+
+  EncoderNorm encoder_norm = EncoderNorm::instance;
 
   std::int64_t extractor_width = 128;
   std::int64_t extractor_blocks = 3;

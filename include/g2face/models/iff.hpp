@@ -12,18 +12,26 @@
 
 namespace g2face {
 
-/// Convolution, instance norm and, if `activate`, leaky ReLU 0.2: 4x4 with stride 2 if `downsample`, else 3x3.
+/// Convolution, norm and, if `activate`, leaky ReLU 0.2: 4x4 with stride 2 if `downsample`, else 3x3.
 ///   x [N,C,H,W] -> [N,out,H,W], or [N,out,H/2,W/2] with downsample
-inline Value pyramid_layer(const Scope& s, Value x, std::int64_t out, bool downsample, bool activate = true) {
-  const Value y =
-      conv_instance_norm(s, x, {.out = out, .kernel = downsample ? 4 : 3, .stride = downsample ? 2 : 1, .pad = 1});
+/// Without a norm the convolution has an equalised learning rate, and the leaky ReLU a gain of sqrt 2.
+inline Value pyramid_layer(const Scope& s, Value x, std::int64_t out, bool downsample, bool activate = true,
+                           EncoderNorm norm = EncoderNorm::instance) {
+  const ConvOptions how{.out = out, .kernel = downsample ? 4 : 3, .stride = downsample ? 2 : 1, .pad = 1};
+  if (norm == EncoderNorm::none) {
+    const Value y = equal_conv(s / "conv", x, how);
+    return s.result(activate ? leaky_relu(y, 0.2) * std::sqrt(2.) : y);
+  }
+  const Value y = conv_instance_norm(s, x, how);
   return s.result(activate ? leaky_relu(y, 0.2) : y);
 }
 
 /// (conv2(conv1(x)) + skip(x)) / sqrt 2; conv1 keeps the width of x, conv2 and skip change width and size.
-inline Value pyramid_block(const Scope& s, Value x, std::int64_t out, bool downsample) {
-  const Value y = pyramid_layer(s / "conv2", pyramid_layer(s / "conv1", x, x.shape()[1], false), out, downsample);
-  const Value skip = pyramid_layer(s / "skip", x, out, downsample, false);
+inline Value pyramid_block(const Scope& s, Value x, std::int64_t out, bool downsample,
+                           EncoderNorm norm = EncoderNorm::instance) {
+  const Value same = pyramid_layer(s / "conv1", x, x.shape()[1], false, true, norm);
+  const Value y = pyramid_layer(s / "conv2", same, out, downsample, true, norm);
+  const Value skip = pyramid_layer(s / "skip", x, out, downsample, false, norm);
   return s.result((y + skip) * std::sqrt(0.5));
 }
 
