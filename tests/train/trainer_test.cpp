@@ -52,18 +52,52 @@ std::set<std::string> differences(const Parameters& a, const Parameters& b) {
 
 TEST_CASE("trainer: two steps, stop, two steps are four steps") {
   const ModelConfig model = tests::tiny_config();
-  const TrainingRecipe recipe = quick();
-  Trainer whole(model, recipe, start_of(model, recipe), on_cpu());
-  Trainer first(model, recipe, start_of(model, recipe), on_cpu());
-  std::vector<StepReport> reports;
-  for (std::int64_t i = 0; i < 4; ++i) reports.push_back(whole.step({{"image", faces(4, 16, i)}}));
-  for (std::int64_t i = 0; i < 2; ++i)
-    CHECK(first.step({{"image", faces(4, 16, i)}}) == reports[static_cast<std::size_t>(i)]);
-  Trainer second(model, recipe, first.state(), on_cpu(first.steps()));
-  for (std::int64_t i = 2; i < 4; ++i)
-    CHECK(second.step({{"image", faces(4, 16, i)}}) == reports[static_cast<std::size_t>(i)]);
-  CHECK(second.steps() == 4);
-  CHECK(differences(whole.state(), second.state()).empty());
+  // With p on its way after three of them, and all that can happen in the channel.
+  TrainingRecipe adaptive = quick();
+  adaptive.ada = {.target = 0.6, .length = 24, .every = 3, .p = 0.5};
+  adaptive.channel = {.resize = 0.5, .jpeg = 0.5, .round = true};
+  adaptive.weights.lpips = 0;
+  for (const TrainingRecipe& recipe : {quick(), adaptive}) {
+    Trainer whole(model, recipe, start_of(model, recipe), on_cpu());
+    Trainer first(model, recipe, start_of(model, recipe), on_cpu());
+    std::vector<StepReport> reports;
+    for (std::int64_t i = 0; i < 4; ++i) reports.push_back(whole.step({{"image", faces(4, 16, i)}}));
+    for (std::int64_t i = 0; i < 2; ++i)
+      CHECK(first.step({{"image", faces(4, 16, i)}}) == reports[static_cast<std::size_t>(i)]);
+    Trainer second(model, recipe, first.state(), on_cpu(first.steps()));
+    for (std::int64_t i = 2; i < 4; ++i)
+      CHECK(second.step({{"image", faces(4, 16, i)}}) == reports[static_cast<std::size_t>(i)]);
+    CHECK(second.steps() == 4);
+    CHECK(differences(whole.state(), second.state()).empty());
+    if (!recipe.ada.on()) continue;
+    std::map<std::string, double> at_2(reports[1].begin(), reports[1].end()),
+        at_3(reports[2].begin(), reports[2].end());
+    CHECK(at_2.at("augment/p") == 0.5);
+    CHECK(std::fabs(at_3.at("augment/p") - 0.5) == 0.5);  // 12 images of 24, up or down
+    CHECK(first.state().at("ada/steps").item() == 2);
+  }
+}
+
+TEST_CASE("trainer: what the discriminator sees is augmented, for each part of a step") {
+  const ModelConfig model = tests::tiny_config();
+  TrainingRecipe recipe = quick();
+  recipe.weights.lpips = 0;
+  recipe.r1_interval = 1;
+  const auto step = [&](const AdaSettings& ada) {
+    recipe.ada = ada;
+    Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
+    const StepReport report = trainer.step({{"image", faces(4, 16, 0)}});
+    return std::map<std::string, double>(report.begin(), report.end());
+  };
+  const auto off = step({.target = 0}), high = step({.target = 0, .p = 1});
+  CHECK_FALSE(off.contains("augment/p"));
+  CHECK(high.at("augment/p") == 1);
+  for (const char* name : {"anonymize/adversarial", "discriminate/real", "discriminate/r1"}) {
+    CAPTURE(name);
+    CHECK(off.at(name) != high.at(name));
+  }
+  CHECK(off.at("anonymize/l1") == high.at("anonymize/l1"));
+  CHECK(off.at("anonymize/hiding") == high.at("anonymize/hiding"));
 }
 
 TEST_CASE("trainer: a step trains what it should and nothing else") {

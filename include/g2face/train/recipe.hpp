@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "g2face/ops/adam.hpp"
+#include "g2face/train/augment.hpp"
 #include "g2face/train/channel.hpp"
 #include "g2face/train/schedule.hpp"
 #include "g2face/train/stages.hpp"
@@ -40,6 +41,7 @@ struct TrainingRecipe {
   RecoverBits recover_bits = RecoverBits::fresh;
   FakeImages fake = FakeImages::alternate;
   ChannelOptions channel;
+  AdaSettings ada{.target = 0};  // of all that the discriminator sees
 
   double rate = 1e-3;                // of new parts: encoder, masks, injections, style network, Map2ID, extractor
   double prior_rate = 1e-4;          // of the StyleGAN2 part
