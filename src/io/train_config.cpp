@@ -13,6 +13,7 @@ namespace {
 constexpr auto bits_names = std::to_array<std::string_view>({"floats", "uniform"});
 constexpr auto recover_bits_names = std::to_array<std::string_view>({"fresh", "extracted"});
 constexpr auto fake_names = std::to_array<std::string_view>({"alternate", "anonymized", "recovered"});
+constexpr auto noise_names = std::to_array<std::string_view>({"fresh", "fixed"});
 constexpr io::Range not_negative{.least = 0}, share{.least = 0, .most = 1};
 using io::positive;
 
@@ -40,6 +41,7 @@ void visit_numbers(io::ConfigFields& f, TrainingConfig& c) {
   f.choice("bits", r.bits, bits_names);
   f.choice("recover_bits", r.recover_bits, recover_bits_names);
   f.choice("fake", r.fake, fake_names);
+  f.choice("noise", r.noise, noise_names);
   f.group("channel", [&] {
     ChannelOptions& to = r.channel;
     f.field("resize", to.resize, share);

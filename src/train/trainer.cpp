@@ -93,6 +93,13 @@ struct Trainer::State {
     j.report.emplace_back("total", face.loss);
   }
 
+  GeneratorNoise noise(Value seeds_of_pictures) const {
+    if (recipe.noise == TrainingNoise::fresh) return {.seed = seeds_of_pictures};
+    Tensor all(seeds_of_pictures.type());
+    std::ranges::fill(all.mutable_as<std::int64_t>(), static_cast<std::int64_t>(recipe.seed));
+    return {.seed = seeds_of_pictures.graph->constant(all)};
+  }
+
   static Value seeds(TrainingJob& j, std::int64_t n) { return j.input("seeds", {DType::i64, {n}}); }
 
   void build_anonymize(TrainingJob& j) const {
@@ -104,7 +111,7 @@ struct Trainer::State {
                         {.image = j.input("image", images_type(n)),
                          .z = random_normal(seed, {identity_type(n).shape, random_stream("virtual identity")}),
                          .bits = bits,
-                         .noise = {.seed = seed},
+                         .noise = noise(seed),
                          .channel = [&](Value x) { return channel(x, seed, recipe.channel); },
                          .augment = [&](Value x) { return ada.augment(j, "anonymized", x); }},
                         recipe.weights);
@@ -137,7 +144,7 @@ struct Trainer::State {
          .identity = identity,
          .coefficients = j.input("coefficients of anonymized", coefficients_type(n)),
          .bits = bits,
-         .noise = {.seed = seed},
+         .noise = noise(seed),
          .channel = [&](Value x) { return channel(x, seed, recipe.channel); },
          .augment = [&](Value x) { return ada.augment(j, "recovered", x); }},
         recipe.weights);
@@ -228,7 +235,7 @@ Preview Trainer::State::preview(const Tensor& images) const {
   const auto generate = [&](Value x, Value identity, Value bits) {
     const Value geometry = select_geometry(recon(recon_scope, affine(x, 0.5, 0.5), model));
     return round_to_bytes(
-        generator(generator_scope, x, style_mlp(mlp, identity, geometry, model), bits, {.seed = seed}, model));
+        generator(generator_scope, x, style_mlp(mlp, identity, geometry, model), bits, noise(seed), model));
   };
   const Value identity = see(image), bits = random_bits(recipe.bits, seed, n, model);
   const Value z = random_normal(seed, {identity_type(n).shape, random_stream("virtual identity")});

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -131,6 +132,29 @@ TEST_CASE("trainer: a step trains what it should and nothing else") {
   }
   CHECK_FALSE(by_name.contains("anonymize/shape"));  // there is no face model
   CHECK_FALSE(by_name.contains("discriminate/r1"));  // this is step 1
+}
+
+TEST_CASE("trainer: fixed noise is the same for each picture, fresh noise is not") {
+  const ModelConfig model = tests::tiny_config();
+  TrainingRecipe recipe = quick();
+  recipe.weights.lpips = recipe.weights.adversarial = 0;
+  Parameters start = new_parameters(Trainer::networks(recipe), model, Fill::reference);
+  // Neither bits nor identities are to tell pictures of one photo apart.
+  for (const auto& [name, tensor] : Parameters(start))
+    if (name.starts_with("map_2_id/") || name.starts_with("generator/hiding_injects."))
+      start.set(name, Tensor::zeros(tensor.type()));
+  Tensor photos({DType::f32, {2, 3, 16, 16}});
+  const Tensor photo = faces(1, 16, 0);
+  for (std::ptrdiff_t i = 0; i < 2; ++i)
+    std::ranges::copy(photo.as<float>(), photos.mutable_as<float>().begin() + i * photo.numel());
+  for (const TrainingNoise noise : {TrainingNoise::fixed, TrainingNoise::fresh}) {
+    recipe.noise = noise;
+    Trainer trainer(model, recipe, start, on_cpu());
+    const Preview preview = trainer.preview({{"image", photos}});
+    const std::span<const float> pictures = preview.pictures[1].second.as<float>();
+    const bool same = std::equal(pictures.begin(), pictures.begin() + photo.numel(), pictures.begin() + photo.numel());
+    CHECK(same == (noise == TrainingNoise::fixed));
+  }
 }
 
 TEST_CASE("trainer: it learns") {

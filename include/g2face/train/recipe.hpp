@@ -33,6 +33,12 @@ enum class FakeImages : std::uint8_t {
   recovered
 };
 
+/// The noise that the generator adds.
+enum class TrainingNoise : std::uint8_t {
+  fresh,  // drawn for each picture, as the authors do
+  fixed   // the same for all, of the recipe's seed: what the seed of the same number gives in use
+};
+
 struct TrainingRecipe {
   std::int64_t batch = 8;  // images in a step
   std::uint64_t seed = 0;  // of all that is random
@@ -40,6 +46,7 @@ struct TrainingRecipe {
   PayloadBits bits = PayloadBits::floats;
   RecoverBits recover_bits = RecoverBits::fresh;
   FakeImages fake = FakeImages::alternate;
+  TrainingNoise noise = TrainingNoise::fresh;
   ChannelOptions channel;
   AdaSettings ada{.target = 0};  // of all that the discriminator sees
 
