@@ -48,7 +48,12 @@ struct RgbImage {
   int height = 0;
 };
 std::vector<std::uint8_t> encode_png(const RgbImage& image, const std::string& name);
-std::vector<std::uint8_t> encode_jpeg(const RgbImage& image, const std::string& name);
+struct JpegSettings {
+  int quality = 95;            // 1..100
+  bool halve_colours = false;  // 4:2:0
+};
+std::vector<std::uint8_t> encode_jpeg(const RgbImage& image, const std::string& name, const JpegSettings& settings);
+std::vector<std::uint8_t> encode_jpeg(const RgbImage& image, const std::string& name);  // JpegSettings()
 std::vector<std::uint8_t> encode_bmp(const RgbImage& image, const std::string& name);
 std::vector<std::uint8_t> encode_ppm(const RgbImage& image, const std::string& name);
 

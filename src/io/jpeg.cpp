@@ -17,7 +17,6 @@
 namespace g2face::io {
 namespace {
 
-constexpr int quality = 95;
 constexpr int max_scans = 500;  // a progressive file of many empty scans would take hours
 
 struct Errors {
@@ -103,7 +102,7 @@ struct Writer {
   unsigned long size = 0;
 };
 
-bool write_all(Writer& w, const RgbImage& image) noexcept {
+bool write_all(Writer& w, const RgbImage& image, const JpegSettings& settings) noexcept {
   if (setjmp(w.errors.back) != 0) return false;
   jpeg_create_compress(&w.jpeg);
   jpeg_mem_dest(&w.jpeg, &w.out, &w.size);
@@ -112,9 +111,9 @@ bool write_all(Writer& w, const RgbImage& image) noexcept {
   w.jpeg.input_components = 3;
   w.jpeg.in_color_space = JCS_RGB;
   jpeg_set_defaults(&w.jpeg);
-  jpeg_set_quality(&w.jpeg, quality, TRUE);
-  w.jpeg.comp_info[0].h_samp_factor = 1;  // colour at full resolution
-  w.jpeg.comp_info[0].v_samp_factor = 1;
+  jpeg_set_quality(&w.jpeg, settings.quality, TRUE);
+  w.jpeg.comp_info[0].h_samp_factor = settings.halve_colours ? 2 : 1;
+  w.jpeg.comp_info[0].v_samp_factor = settings.halve_colours ? 2 : 1;
   jpeg_start_compress(&w.jpeg, TRUE);
   for (std::ptrdiff_t y = 0; y < image.height; ++y) {
     JSAMPROW row = const_cast<JSAMPROW>(image.rgb.data()) + y * 3 * image.width;  // libjpeg only reads it
@@ -153,11 +152,15 @@ Pixels decode_jpeg(Bytes bytes, const std::string& name, const ImageLimits& limi
   return pixels;
 }
 
-std::vector<std::uint8_t> encode_jpeg(const RgbImage& image, const std::string& name) {
+std::vector<std::uint8_t> encode_jpeg(const RgbImage& image, const std::string& name, const JpegSettings& settings) {
   Writer writer;
-  check<ImageError>(write_all(writer, image), name, ": cannot write: JPEG: ", writer.errors.text.data(),
+  check<ImageError>(write_all(writer, image, settings), name, ": cannot write: JPEG: ", writer.errors.text.data(),
                     ": write a smaller image");
   return {writer.out, writer.out + writer.size};
+}
+
+std::vector<std::uint8_t> encode_jpeg(const RgbImage& image, const std::string& name) {
+  return encode_jpeg(image, name, {});
 }
 
 }  // namespace g2face::io

@@ -13,7 +13,8 @@ namespace {
 constexpr auto bits_names = std::to_array<std::string_view>({"floats", "uniform"});
 constexpr auto recover_bits_names = std::to_array<std::string_view>({"fresh", "extracted"});
 constexpr auto fake_names = std::to_array<std::string_view>({"alternate", "anonymized", "recovered"});
-constexpr io::Range not_negative{.least = 0};
+constexpr auto noise_names = std::to_array<std::string_view>({"fresh", "fixed"});
+constexpr io::Range not_negative{.least = 0}, share{.least = 0, .most = 1};
 using io::positive;
 
 void visit_numbers(io::ConfigFields& f, TrainingConfig& c) {
@@ -40,10 +41,18 @@ void visit_numbers(io::ConfigFields& f, TrainingConfig& c) {
   f.choice("bits", r.bits, bits_names);
   f.choice("recover_bits", r.recover_bits, recover_bits_names);
   f.choice("fake", r.fake, fake_names);
+  f.choice("noise", r.noise, noise_names);
   f.group("channel", [&] {
-    f.field("noise", r.channel.noise, not_negative);
-    f.field("round", r.channel.round);
+    ChannelOptions& to = r.channel;
+    f.field("resize", to.resize, share);
+    f.field("resize_factor", to.resize_factor, {.least = 0, .most = 1, .open = true});
+    f.field("noise", to.noise, share);
+    f.field("jpeg", to.jpeg, share);
+    f.field("jpeg_quality", to.jpeg_quality);
+    f.field("jpeg_halve_colours", to.jpeg_halve_colours);
+    f.field("round", to.round);
   });
+  io::ada_fields(f, r.ada);
   f.field("rate", r.rate, not_negative);
   f.field("prior_rate", r.prior_rate, not_negative);
   f.field("discriminator_rate", r.discriminator_rate, not_negative);

@@ -5,6 +5,7 @@
 #include <charconv>
 #include <filesystem>
 #include <iomanip>
+#include <map>
 
 #include "g2face/models/networks.hpp"
 #include "io/atomic_file.hpp"
@@ -25,8 +26,6 @@ void visit_state(io::ConfigFields& f, TrainingState& s) {
   f.field("images", s.images);
   f.field("epoch", s.epoch);
   f.field("seed", s.seed);
-  f.field("ada_p", s.ada_p, {.least = 0, .most = 1});
-  f.field("means", s.means);
   f.field("score", s.score);
   f.field("dataset", s.dataset);
   f.field("configuration", s.configuration);

@@ -21,11 +21,12 @@ void TrainingRecipe::validate() const {
                                                                   {"weights.adversarial", weights.adversarial},
                                                                   {"weights.hiding", weights.hiding},
                                                                   {"weights.r1", weights.r1},
-                                                                  {"channel.noise", channel.noise},
                                                                   {"rate", rate},
                                                                   {"prior_rate", prior_rate},
                                                                   {"discriminator_rate", discriminator_rate}})
     require(value >= 0 && value <= 1e6, field, value, "0 to 1e6");
+  channel.validate();
+  ada.validate();
   require(r1_interval >= 1, "r1_interval", r1_interval, "a positive number of steps");
   require(ema >= 0 && ema < 1, "ema", ema, "0 to below 1");
   require(schedule.warm_up >= 0, "schedule.warm_up", schedule.warm_up, "0 or more epochs");

@@ -26,6 +26,8 @@ FaceGeometry geometry_of(const TrainingNetworks& n, Value coefficients) {
   return {face.shape, face.landmarks, face.shading};
 }
 
+Value through(const Channel& channel, Value image) { return channel ? channel(image) : image; }
+
 /// Terms with their weights. One that weighs nothing is left out, and with it what only it needs.
 class Losses {
  public:
@@ -41,7 +43,8 @@ class Losses {
 
 /// What both stages want of a generated picture: that it looks like the original, real, and holds its bits.
 void add_losses_of_picture(Losses& losses, const TrainingNetworks& n, const GeneratedFace& face, Value original,
-                           const FaceGeometry& original_geometry, Value bits, const LossWeights& w) {
+                           const FaceGeometry& original_geometry, Value bits, const Channel& augment,
+                           const LossWeights& w) {
   if (n.face_model.vertices > 0) {
     const GeometryLoss geometry = geometry_loss(original_geometry, face.geometry);
     losses.add("shape", w.shape, [&] { return geometry.shape; });
@@ -51,7 +54,7 @@ void add_losses_of_picture(Losses& losses, const TrainingNetworks& n, const Gene
   losses.add("l1", w.l1, [&] { return l1(face.image, original); });
   losses.add("lpips", w.lpips, [&] { return mean(lpips(n.lpips, face.image, original, n.config)); });
   losses.add("adversarial", w.adversarial,
-             [&] { return generator_loss(discriminator(n.discriminator, face.image, n.config)); });
+             [&] { return generator_loss(discriminator(n.discriminator, through(augment, face.image), n.config)); });
   losses.add("hiding", w.hiding, [&] { return hidden_bits(face.logits, bits); });
 }
 
@@ -63,7 +66,7 @@ GeneratedFace generate(const TrainingNetworks& n, Value image, Value identity, V
   face.identity = identity_network(n.arcface, face.image, n.config);
   face.coefficients = coefficients_of(n, face.image);
   face.geometry = geometry_of(n, face.coefficients);
-  face.logits = hiding_extractor(n.hiding_extractor, channel ? channel(face.image) : face.image, n.config);
+  face.logits = hiding_extractor(n.hiding_extractor, through(channel, face.image), n.config);
   return face;
 }
 
@@ -102,7 +105,7 @@ AnonymizeStage anonymize_stage(const TrainingNetworks& n, const AnonymizeInputs&
   losses.add("diversity", w.diversity, [&] { return diversity(stage.virtual_identity); });
   losses.add("consistency", w.consistency, [&] { return same_identity(stage.virtual_identity, face.identity); });
   losses.add("identity", w.identity, [&] { return other_identity(stage.identity, face.identity); });
-  add_losses_of_picture(losses, n, face, in.image, stage.geometry, in.bits, w);
+  add_losses_of_picture(losses, n, face, in.image, stage.geometry, in.bits, in.augment, w);
   face.losses = std::move(losses.terms);
   face.loss = losses.total;
   return stage;
@@ -112,7 +115,7 @@ GeneratedFace recover_stage(const TrainingNetworks& n, const RecoverInputs& in, 
   GeneratedFace face = generate(n, in.anonymized, in.identity, in.coefficients, in.bits, in.noise, in.channel);
   Losses losses;
   losses.add("identity", w.identity, [&] { return same_identity(in.original_identity, face.identity); });
-  add_losses_of_picture(losses, n, face, in.image, geometry_of(n, in.original_coefficients), in.bits, w);
+  add_losses_of_picture(losses, n, face, in.image, geometry_of(n, in.original_coefficients), in.bits, in.augment, w);
   face.losses = std::move(losses.terms);
   face.loss = losses.total;
   return face;

@@ -9,7 +9,7 @@
 #include "g2face/models/networks.hpp"
 #include "g2face/models/recon.hpp"
 #include "g2face/ops.hpp"
-#include "g2face/train/engine.hpp"
+#include "g2face/train/ada.hpp"
 
 namespace g2face {
 namespace {
@@ -57,10 +57,11 @@ struct Trainer::State {
   TrainingOptions options;
   FaceModel mesh;
   std::int64_t taken;
+  AdaptiveAugment ada;
   std::unique_ptr<TrainingEngine> engine;
 
   State(const ModelConfig& m, const TrainingRecipe& r, Parameters start, const TrainingOptions& o)
-      : model(m), recipe(r), options(o), taken(o.first_step) {
+      : model(m), recipe(r), options(o), taken(o.first_step), ada(r.ada, r.seed, start) {
     recipe.validate();
     check<Error>(options.epoch_images > 0, "training: an epoch has ", options.epoch_images,
                  " images, expected a positive number");
@@ -92,6 +93,13 @@ struct Trainer::State {
     j.report.emplace_back("total", face.loss);
   }
 
+  GeneratorNoise noise(Value seeds_of_pictures) const {
+    if (recipe.noise == TrainingNoise::fresh) return {.seed = seeds_of_pictures};
+    Tensor all(seeds_of_pictures.type());
+    std::ranges::fill(all.mutable_as<std::int64_t>(), static_cast<std::int64_t>(recipe.seed));
+    return {.seed = seeds_of_pictures.graph->constant(all)};
+  }
+
   static Value seeds(TrainingJob& j, std::int64_t n) { return j.input("seeds", {DType::i64, {n}}); }
 
   void build_anonymize(TrainingJob& j) const {
@@ -103,8 +111,9 @@ struct Trainer::State {
                         {.image = j.input("image", images_type(n)),
                          .z = random_normal(seed, {identity_type(n).shape, random_stream("virtual identity")}),
                          .bits = bits,
-                         .noise = {.seed = seed},
-                         .channel = [&](Value x) { return channel(x, seed, recipe.channel); }},
+                         .noise = noise(seed),
+                         .channel = [&](Value x) { return channel(x, seed, recipe.channel); },
+                         .augment = [&](Value x) { return ada.augment(j, "anonymized", x); }},
                         recipe.weights);
     engine->minimize(j, stage.generated.loss,
                      {&networks.generator, &networks.style_mlp, &networks.map_2_id, &networks.hiding_extractor}, rates);
@@ -135,8 +144,9 @@ struct Trainer::State {
          .identity = identity,
          .coefficients = j.input("coefficients of anonymized", coefficients_type(n)),
          .bits = bits,
-         .noise = {.seed = seed},
-         .channel = [&](Value x) { return channel(x, seed, recipe.channel); }},
+         .noise = noise(seed),
+         .channel = [&](Value x) { return channel(x, seed, recipe.channel); },
+         .augment = [&](Value x) { return ada.augment(j, "recovered", x); }},
         recipe.weights);
     engine->minimize(j, face.loss, {&networks.generator, &networks.style_mlp, &networks.hiding_extractor}, rates);
     engine->average(j, {&networks.generator, &networks.style_mlp, &networks.hiding_extractor});
@@ -148,11 +158,13 @@ struct Trainer::State {
   void build_discriminate(TrainingJob& j, bool with_r1) const {
     const Type type = images_type(recipe.batch);
     const TrainingNetworks networks(j.graph, model, mesh);
-    const DiscriminateStage stage =
-        discriminate_stage(networks, j.input("image", type), j.input("fake", type), with_r1, recipe.weights);
+    const Value real = ada.augment(j, "real", j.input("image", type));
+    const Value fake = ada.augment(j, "fake", j.input("fake", type));
+    const DiscriminateStage stage = discriminate_stage(networks, real, fake, with_r1, recipe.weights);
     engine->minimize(j, stage.loss, {&networks.discriminator}, rates);
     j.report = {{"real", stage.real_loss}, {"fake", stage.fake_loss}};
     if (with_r1) j.report.emplace_back("r1", recipe.weights.r1 * stage.r1);
+    j.outputs = {{"real logits", stage.real_logits}};
   }
 
   // ---- a step ----
@@ -171,6 +183,8 @@ struct Trainer::State {
                     {"iteration", whole_number(number_of_step)},
                     {"step", whole_number(2 * number_of_step - 1)},
                     {"seeds", seeds_of("anonymize")}};
+    for (const char* place : {"anonymized", "recovered", "real", "fake"})
+      ada.draw(place, first, {recipe.batch, model.resolution, model.resolution}, inputs);
     StepReport report;
     TrainingJob& anonymize = engine->job("anonymize", [&](TrainingJob& j) { build_anonymize(j); });
     inputs.merge(engine->run(anonymize, inputs));
@@ -192,8 +206,10 @@ struct Trainer::State {
       TrainingJob& discriminate =
           with_r1 ? engine->job("discriminate_r1", [&](TrainingJob& j) { build_discriminate(j, true); })
                   : engine->job("discriminate", [&](TrainingJob& j) { build_discriminate(j, false); });
-      engine->run(discriminate, inputs);
+      const Batch seen = engine->run(discriminate, inputs);
       engine->add_report("discriminate", discriminate, number_of_step, report);
+      ada.tune(seen.at("real logits"));
+      ada.report(report);
     }
     report.emplace_back("rate", recipe.rate * factor);
     ++taken;
@@ -219,7 +235,7 @@ Preview Trainer::State::preview(const Tensor& images) const {
   const auto generate = [&](Value x, Value identity, Value bits) {
     const Value geometry = select_geometry(recon(recon_scope, affine(x, 0.5, 0.5), model));
     return round_to_bytes(
-        generator(generator_scope, x, style_mlp(mlp, identity, geometry, model), bits, {.seed = seed}, model));
+        generator(generator_scope, x, style_mlp(mlp, identity, geometry, model), bits, noise(seed), model));
   };
   const Value identity = see(image), bits = random_bits(recipe.bits, seed, n, model);
   const Value z = random_normal(seed, {identity_type(n).shape, random_stream("virtual identity")});
@@ -279,6 +295,7 @@ Parameters Trainer::model() const {
 }
 Parameters Trainer::state() const {
   Parameters all = state_->engine->state();
+  state_->ada.store(all);
   state_->model.store(all);
   return all;
 }

@@ -44,10 +44,10 @@ TEST_CASE("ada: inputs of a job are what was drawn, by place, position and proba
   CHECK(ada.augment(job, "real", images).shape() == images.shape());
   Batch first, again, later, elsewhere;
   ada.draw("real", 40, {2, 8, 8}, first);
-  for (const auto& [name, tensor] : first) {
-    INFO(name);
-    REQUIRE(job.inputs.contains(name));
-    CHECK(job.inputs.at(name).type() == tensor.type());
+  for (const auto& input : first) {
+    INFO(input.first);
+    REQUIRE(job.inputs.contains(input.first));
+    CHECK(job.inputs.at(input.first).type() == input.second.type());
   }
   CHECK(first.size() + 1 == job.inputs.size());
   ada.draw("real", 40, {2, 8, 8}, again);
@@ -81,7 +81,7 @@ TEST_CASE("ada: what is kept is all that it goes on from, to the last bit") {
   whole.store(a);
   resumed.store(b);
   REQUIRE(a.size() == 5);
-  for (const auto& [name, tensor] : a) CHECK_MESSAGE(same_bytes(tensor, b.at(name)), name);
+  for (const auto& kept_one : a) CHECK_MESSAGE(same_bytes(kept_one.second, b.at(kept_one.first)), kept_one.first);
   StepReport report;
   whole.report(report);
   CHECK(report == StepReport{{"augment/p", whole.p()}, {"augment/r", -1. / 3}});

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -52,18 +53,52 @@ std::set<std::string> differences(const Parameters& a, const Parameters& b) {
 
 TEST_CASE("trainer: two steps, stop, two steps are four steps") {
   const ModelConfig model = tests::tiny_config();
-  const TrainingRecipe recipe = quick();
-  Trainer whole(model, recipe, start_of(model, recipe), on_cpu());
-  Trainer first(model, recipe, start_of(model, recipe), on_cpu());
-  std::vector<StepReport> reports;
-  for (std::int64_t i = 0; i < 4; ++i) reports.push_back(whole.step({{"image", faces(4, 16, i)}}));
-  for (std::int64_t i = 0; i < 2; ++i)
-    CHECK(first.step({{"image", faces(4, 16, i)}}) == reports[static_cast<std::size_t>(i)]);
-  Trainer second(model, recipe, first.state(), on_cpu(first.steps()));
-  for (std::int64_t i = 2; i < 4; ++i)
-    CHECK(second.step({{"image", faces(4, 16, i)}}) == reports[static_cast<std::size_t>(i)]);
-  CHECK(second.steps() == 4);
-  CHECK(differences(whole.state(), second.state()).empty());
+  // With p on its way after three of them, and all that can happen in the channel.
+  TrainingRecipe adaptive = quick();
+  adaptive.ada = {.target = 0.6, .length = 24, .every = 3, .p = 0.5};
+  adaptive.channel = {.resize = 0.5, .jpeg = 0.5, .round = true};
+  adaptive.weights.lpips = 0;
+  for (const TrainingRecipe& recipe : {quick(), adaptive}) {
+    Trainer whole(model, recipe, start_of(model, recipe), on_cpu());
+    Trainer first(model, recipe, start_of(model, recipe), on_cpu());
+    std::vector<StepReport> reports;
+    for (std::int64_t i = 0; i < 4; ++i) reports.push_back(whole.step({{"image", faces(4, 16, i)}}));
+    for (std::int64_t i = 0; i < 2; ++i)
+      CHECK(first.step({{"image", faces(4, 16, i)}}) == reports[static_cast<std::size_t>(i)]);
+    Trainer second(model, recipe, first.state(), on_cpu(first.steps()));
+    for (std::int64_t i = 2; i < 4; ++i)
+      CHECK(second.step({{"image", faces(4, 16, i)}}) == reports[static_cast<std::size_t>(i)]);
+    CHECK(second.steps() == 4);
+    CHECK(differences(whole.state(), second.state()).empty());
+    if (!recipe.ada.on()) continue;
+    std::map<std::string, double> at_2(reports[1].begin(), reports[1].end()),
+        at_3(reports[2].begin(), reports[2].end());
+    CHECK(at_2.at("augment/p") == 0.5);
+    CHECK(std::fabs(at_3.at("augment/p") - 0.5) == 0.5);  // 12 images of 24, up or down
+    CHECK(first.state().at("ada/steps").item() == 2);
+  }
+}
+
+TEST_CASE("trainer: what the discriminator sees is augmented, for each part of a step") {
+  const ModelConfig model = tests::tiny_config();
+  TrainingRecipe recipe = quick();
+  recipe.weights.lpips = 0;
+  recipe.r1_interval = 1;
+  const auto step = [&](const AdaSettings& ada) {
+    recipe.ada = ada;
+    Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
+    const StepReport report = trainer.step({{"image", faces(4, 16, 0)}});
+    return std::map<std::string, double>(report.begin(), report.end());
+  };
+  const auto off = step({.target = 0}), high = step({.target = 0, .p = 1});
+  CHECK_FALSE(off.contains("augment/p"));
+  CHECK(high.at("augment/p") == 1);
+  for (const char* name : {"anonymize/adversarial", "discriminate/real", "discriminate/r1"}) {
+    CAPTURE(name);
+    CHECK(off.at(name) != high.at(name));
+  }
+  CHECK(off.at("anonymize/l1") == high.at("anonymize/l1"));
+  CHECK(off.at("anonymize/hiding") == high.at("anonymize/hiding"));
 }
 
 TEST_CASE("trainer: a step trains what it should and nothing else") {
@@ -97,6 +132,29 @@ TEST_CASE("trainer: a step trains what it should and nothing else") {
   }
   CHECK_FALSE(by_name.contains("anonymize/shape"));  // there is no face model
   CHECK_FALSE(by_name.contains("discriminate/r1"));  // this is step 1
+}
+
+TEST_CASE("trainer: fixed noise is the same for each picture, fresh noise is not") {
+  const ModelConfig model = tests::tiny_config();
+  TrainingRecipe recipe = quick();
+  recipe.weights.lpips = recipe.weights.adversarial = 0;
+  Parameters start = new_parameters(Trainer::networks(recipe), model, Fill::reference);
+  // Neither bits nor identities are to tell pictures of one photo apart.
+  for (const auto& [name, tensor] : Parameters(start))
+    if (name.starts_with("map_2_id/") || name.starts_with("generator/hiding_injects."))
+      start.set(name, Tensor::zeros(tensor.type()));
+  Tensor photos({DType::f32, {2, 3, 16, 16}});
+  const Tensor photo = faces(1, 16, 0);
+  for (std::ptrdiff_t i = 0; i < 2; ++i)
+    std::ranges::copy(photo.as<float>(), photos.mutable_as<float>().begin() + i * photo.numel());
+  for (const TrainingNoise noise : {TrainingNoise::fixed, TrainingNoise::fresh}) {
+    recipe.noise = noise;
+    Trainer trainer(model, recipe, start, on_cpu());
+    const Preview preview = trainer.preview({{"image", photos}});
+    const std::span<const float> pictures = preview.pictures[1].second.as<float>();
+    const bool same = std::equal(pictures.begin(), pictures.begin() + photo.numel(), pictures.begin() + photo.numel());
+    CHECK(same == (noise == TrainingNoise::fixed));
+  }
 }
 
 TEST_CASE("trainer: it learns") {

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,8 +17,6 @@ struct TrainingState {
   std::int64_t images = 0;  // images that were looked at by all ranks: the position in the order of the sampler
   std::int64_t epoch = 0;   // of the schedule of learning rates
   std::uint64_t seed = 0;   // of everything random; below 2^53
-  double ada_p = 0;         // probability of augmentations, 0..1
-  std::map<std::string, double> means = {};    // running means, of losses and of what controls ada_p
   std::optional<double> score = std::nullopt;  // how good the model is; less is better
   std::string dataset = {};                    // Dataset::fingerprint(): what `images` counts in
   std::string configuration = {};              // of the run; a run that goes on must have the same

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "g2face/ops/adam.hpp"
+#include "g2face/train/augment.hpp"
 #include "g2face/train/channel.hpp"
 #include "g2face/train/schedule.hpp"
 #include "g2face/train/stages.hpp"
@@ -32,6 +33,12 @@ enum class FakeImages : std::uint8_t {
   recovered
 };
 
+/// The noise that the generator adds.
+enum class TrainingNoise : std::uint8_t {
+  fresh,  // drawn for each picture, as the authors do
+  fixed   // the same for all, of the recipe's seed: what the seed of the same number gives in use
+};
+
 struct TrainingRecipe {
   std::int64_t batch = 8;  // images in a step
   std::uint64_t seed = 0;  // of all that is random
@@ -39,7 +46,9 @@ struct TrainingRecipe {
   PayloadBits bits = PayloadBits::floats;
   RecoverBits recover_bits = RecoverBits::fresh;
   FakeImages fake = FakeImages::alternate;
+  TrainingNoise noise = TrainingNoise::fresh;
   ChannelOptions channel;
+  AdaSettings ada{.target = 0};  // of all that the discriminator sees
 
   double rate = 1e-3;                // of new parts: encoder, masks, injections, style network, Map2ID, extractor
   double prior_rate = 1e-4;          // of the StyleGAN2 part

@@ -49,7 +49,8 @@ struct LossTerm {
   Value value;
 };
 
-/// What a picture is turned into before bits are read from it: noise, rounding, compression.
+/// What a picture is turned into before bits are read from it (noise, rounding, compression), or before the
+/// discriminator sees it (augmentation). Empty: it stays as it is.
 using Channel = std::function<Value(Value)>;
 
 /// A generated picture, what the networks see in it, and what that costs.
@@ -69,7 +70,7 @@ struct AnonymizeInputs {
   Value z;      // [N,identity_dim], standard normal
   Value bits;   // [N,bit_rows,32] to hide
   GeneratorNoise noise;
-  Channel channel;
+  Channel channel, augment = {};
 };
 struct AnonymizeStage {
   Value identity, coefficients;  // of the original
@@ -89,7 +90,7 @@ struct RecoverInputs {
   Value coefficients;           // [N,257] of the anonymized picture
   Value bits;                   // [N,bit_rows,32] to hide
   GeneratorNoise noise;
-  Channel channel;
+  Channel channel, augment = {};
 };
 /// Terms: identity, shape, landmarks, colours, l1, lpips, adversarial, hiding.
 GeneratedFace recover_stage(const TrainingNetworks& networks, const RecoverInputs& in, const LossWeights& weights);
@@ -100,7 +101,7 @@ struct DiscriminateStage {
   Value r1;                        // without its weight; empty if it was not asked for
   Value loss;
 };
-/// real, fake [N,3,R,R]
+/// real, fake [N,3,R,R], augmented if they are to be: R1 is of the gradient at the augmented images.
 DiscriminateStage discriminate_stage(const TrainingNetworks& networks, Value real, Value fake, bool with_r1,
                                      const LossWeights& weights);
 

@@ -15,9 +15,10 @@ namespace g2face {
 class Trainer final : public Training {
  public:
   /// `start` holds the parameters of all networks of the step, of the face model if there is one (else geometry counts
-  /// nothing), and after a resume what the optimizer keeps ("adam/...") and averages ("ema/..."), which begin as zeros
-  /// and as the parameters where they are missing. Throws CheckpointError listing what does not fit, Error for a
-  /// recipe that has no meaning, DeviceError when there is not enough memory.
+  /// nothing), and after a resume what the optimizer keeps ("adam/..."), averages ("ema/...") and what controls
+  /// augmentation ("ada/..."), which begin as zeros, as the parameters and as the recipe says where they are missing.
+  /// Throws CheckpointError listing what does not fit, Error for a recipe that has no meaning, DeviceError when there
+  /// is not enough memory.
   Trainer(const ModelConfig& model, const TrainingRecipe& recipe, Parameters start, const TrainingOptions& options);
   ~Trainer() override;
 
@@ -26,7 +27,7 @@ class Trainer final : public Training {
 
   /// One step: anonymize, recover, discriminate. Losses in the report have their weight in them: "anonymize/identity",
   /// ..., "anonymize/total", "recover/...", "discriminate/real", ".../fake", ".../r1" (every 16th step), "bits wrong"
-  /// (of those read in the anonymized pictures, 0..1), "rate".
+  /// (of those read in the anonymized pictures, 0..1), "augment/p" and ".../r" (with ADA), "rate".
   StepReport step(const Batch& batch) override;
   std::int64_t steps() const override;
 

@@ -73,7 +73,7 @@ class Training {
 
   /// The networks as others use them, with the averaged weights if there are any.
   virtual Parameters model() const = 0;
-  /// All that training goes on from: parameters, running statistics, "adam/...", "ema/...".
+  /// All that training goes on from: parameters, running statistics, "adam/...", "ema/...", "ada/...".
   virtual Parameters state() const = 0;
 };
 
