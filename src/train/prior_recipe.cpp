@@ -55,6 +55,7 @@ PriorRecipe PriorRecipe::preset(std::string_view name) {
 const std::vector<std::string>& PriorRecipe::preset_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> list;
+    list.reserve(sizes.size());
     for (const auto& [name, size] : sizes) list.emplace_back(name);
     return list;
   }();
