@@ -4,7 +4,7 @@
 #include <array>
 
 #include "cli/train_run.hpp"
-#include "g2face/train/dataset.hpp"
+#include "g2face/train/prior.hpp"
 #include "g2face/train/trainer.hpp"
 
 namespace g2face::cli {
@@ -31,6 +31,7 @@ class ModelJob final : public TrainJob {
 
   Parameters start(Parameters given, bool untrained) override {
     constexpr auto frozen = std::to_array<std::string_view>({"arcface", "recon", "lpips"});
+    extend_prior(given, config_.model, config_.recipe.seed);
     add_missing_networks(given, Trainer::networks(config_.recipe), frozen, config_.model, config_.recipe.seed,
                          untrained);
     const LossWeights& w = config_.recipe.weights;
@@ -45,14 +46,9 @@ class ModelJob final : public TrainJob {
 
  private:
   std::unique_ptr<BatchSource> images(const std::string& path, bool flip, const Report& report) const {
-    const RunSettings& run = config_.run;
-    return std::make_unique<ImageBatches>(Dataset(path, {.size = config_.model.resolution,
-                                                         .flip = flip,
-                                                         .seed = config_.recipe.seed,
-                                                         .threads = run.data_threads,
-                                                         .ahead = std::max<std::int64_t>(2 * config_.recipe.batch, 16),
-                                                         .cache_bytes = run.cache_mb << 20,
-                                                         .report = report}));
+    const TrainingRecipe& r = config_.recipe;
+    return image_batches(path, {.size = config_.model.resolution, .flip = flip, .seed = r.seed}, config_.run, r.batch,
+                         report);
   }
 
   TrainingConfig config_;
@@ -61,9 +57,11 @@ class ModelJob final : public TrainJob {
 }  // namespace
 
 void add_train(CLI::App& app, int& code) {
-  CLI::App* command = app.add_subcommand("train", "Train a model on a folder of aligned faces");
+  CLI::App* command =
+      app.add_subcommand("train", "Train a model on a folder of aligned faces, or a network that it needs");
   add_train_options(
       *command, [] { return std::make_unique<ModelJob>(); }, code);
+  add_train_prior(*command, code);
 }
 
 }  // namespace g2face::cli

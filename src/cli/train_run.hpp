@@ -12,6 +12,7 @@
 
 #include "cli/common.hpp"
 #include "g2face/train/config.hpp"
+#include "g2face/train/dataset.hpp"
 #include "g2face/train/training.hpp"
 
 namespace CLI {
@@ -50,8 +51,12 @@ class TrainJob {
   virtual std::unique_ptr<Training> make(Parameters start, const TrainingOptions& options) = 0;
 };
 
-/// A command that runs a job of its own: `make` gives it.
+/// A command that runs a job of its own, unless one of its subcommands was asked for: `make` gives it.
 void add_train_options(CLI::App& command, const std::function<std::unique_ptr<TrainJob>()>& make, int& code);
+
+/// The images of a path, as a training of square images reads them.
+std::unique_ptr<BatchSource> image_batches(const std::string& path, DatasetOptions options, const RunSettings& run,
+                                           std::int64_t batch, const TrainJob::Report& report);
 
 /// Adds fresh parameters for networks that `given` lacks. Those in `frozen` are not trained: what they see decides
 /// everything, so they have to be given. Throws UsageError, which names the network.
@@ -59,5 +64,8 @@ void add_missing_networks(Parameters& given, std::span<const std::string_view> n
                           std::span<const std::string_view> frozen, const ModelConfig& model, std::uint64_t seed,
                           bool untrained);
 bool has_network(const Parameters& parameters, std::string_view network);
+
+/// Trainings of single networks, below the command `train`.
+void add_train_prior(CLI::App& train, int& code);
 
 }  // namespace g2face::cli

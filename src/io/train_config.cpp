@@ -58,7 +58,7 @@ void visit_numbers(io::ConfigFields& f, TrainingConfig& c) {
   f.field("discriminator_rate", r.discriminator_rate, not_negative);
   io::adam_fields(f, r.adam);
   io::schedule_fields(f, r.schedule);
-  f.field("r1_interval", r.r1_interval, positive);
+  f.field("r1_interval", r.r1_interval, io::interval);
   f.field("ema", r.ema, {.least = 0, .most = 0.999999});
   f.field("flip", r.flip);
 }
@@ -67,26 +67,22 @@ void visit_numbers(io::ConfigFields& f, TrainingConfig& c) {
 
 TrainingConfig TrainingConfig::from_json(std::string_view text, const std::string& where) {
   TrainingConfig config;
-  const auto read = [&] {
-    io::read_config(text, where, [&](io::ConfigFields& f) {
-      visit_numbers(f, config);
-      io::run_fields(f, config.run);
-    });
-  };
-  read();  // for the names of the presets, over which all is read again
-  const std::string recipe = config.preset, architecture = config.base;
-  config = TrainingConfig{};
-  try {
-    config.recipe = TrainingRecipe::preset(recipe);
-    config.model = ModelConfig::preset(architecture);
-    read();
-    config.recipe.validate();
-    config.model.validate();
-  } catch (const io::ConfigError&) {
-    throw;
-  } catch (const Error& e) {
-    throw io::ConfigError(str(where, ": ", e.what()));
-  }
+  io::read_over_presets(
+      text, where,
+      [&](io::ConfigFields& f) {
+        visit_numbers(f, config);
+        io::run_fields(f, config.run);
+      },
+      [&] {
+        TrainingConfig begun;
+        begun.recipe = TrainingRecipe::preset(config.preset);
+        begun.model = ModelConfig::preset(config.base);
+        config = begun;
+      },
+      [&] {
+        config.recipe.validate();
+        config.model.validate();
+      });
   return config;
 }
 

@@ -41,6 +41,12 @@ void begin_optimizer(Parameters& start, const TrainedNetwork& network, const Eng
 
 }  // namespace
 
+const Tensor& image_of(const Batch& batch) {
+  const auto found = batch.find("image");
+  check<ShapeError>(found != batch.end(), "training: the batch has no 'image'");
+  return found->second;
+}
+
 std::int64_t sample_seed(std::uint64_t seed, std::int64_t position, std::string_view stage) {
   const auto p = static_cast<std::uint64_t>(position), s = random_stream(stage);
   const auto r = philox4x32({static_cast<std::uint32_t>(p), static_cast<std::uint32_t>(p >> 32),
@@ -74,7 +80,8 @@ TrainingEngine::TrainingEngine(Parameters start, std::span<const TrainedNetwork>
   parameters_ = std::make_unique<DeviceParameters>(options_.run.device, start);
 }
 
-void TrainingEngine::minimize(TrainingJob& job, Value loss, Scopes scopes, const RatesOf& rates) const {
+void TrainingEngine::minimize(TrainingJob& job, Value loss, Scopes scopes, const RatesOf& rates,
+                              const std::optional<AdamAttrs>& adam) const {
   const std::vector<Value> all = trainable(scopes), slopes = gradients(loss, all);
   std::map<RateInputs, AdamGroup> groups;
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -86,7 +93,7 @@ void TrainingEngine::minimize(TrainingJob& job, Value loss, Scopes scopes, const
   for (auto& [inputs, group] : groups) {
     const Value step = job.input(inputs.step, {DType::i64, {1}});
     group.rate = job.input(inputs.rate, {DType::f32, {1}});
-    for (Update& u : adam_updates(optimizer, step, {{group}}, options_.adam)) job.updates.push_back(u);
+    for (Update& u : adam_updates(optimizer, step, {{group}}, adam.value_or(options_.adam))) job.updates.push_back(u);
   }
 }
 

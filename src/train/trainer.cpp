@@ -43,12 +43,6 @@ Parameters only_known(const Parameters& all, std::span<const std::string_view> n
   return kept;
 }
 
-const Tensor& image_of(const Batch& batch) {
-  const auto found = batch.find("image");
-  check<ShapeError>(found != batch.end(), "training: the batch has no 'image'");
-  return found->second;
-}
-
 }  // namespace
 
 struct Trainer::State {

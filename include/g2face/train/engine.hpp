@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -64,8 +65,10 @@ class TrainingEngine {
   /// lacks them. Throws CheckpointError if they have another type than the parameter.
   TrainingEngine(Parameters start, std::span<const TrainedNetwork> trained, EngineOptions options);
 
-  /// Adds a step of Adam for what these scopes train.
-  void minimize(TrainingJob& job, Value loss, Scopes scopes, const RatesOf& rates) const;
+  /// Adds a step of Adam for what these scopes train; `adam` is in place of the engine's, of which it has to keep as
+  /// much (beta1 is 0 in both or in none).
+  void minimize(TrainingJob& job, Value loss, Scopes scopes, const RatesOf& rates,
+                const std::optional<AdamAttrs>& adam = {}) const;
   /// Adds a step of the averages, which follow what the parameters become in this job.
   void average(TrainingJob& job, Scopes scopes) const;
 

@@ -16,6 +16,8 @@ namespace g2face {
 
 /// Tensors by name: what a step is given. "image" is f32 [N,3,H,W] in -1..1; each training says what else it takes.
 using Batch = std::map<std::string, Tensor>;
+/// Its "image". Throws ShapeError if it has none.
+const Tensor& image_of(const Batch& batch);
 
 /// Where batches come from. What they hold is a function of the source and of the position alone.
 class BatchSource {
