@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <limits>
 #include <memory>
+#include <span>
 
 #include "kernels/cuda/kernels.hpp"
 #include "kernels/cuda/runtime.hpp"
@@ -73,7 +74,7 @@ std::optional<Step> all_reduce_cuda(const AllReduceAttrs& a, const Signature& s)
     };
     return step;
   }
-  step.run = [staged = std::make_shared<Staged>(a.ranks, pinned(n), n)](const Buffers& b, Stream& stream) {
+  step.run = [staged = std::make_shared<Staged>(Staged{a.ranks, pinned(n), n})](const Buffers& b, Stream& stream) {
     const cudaStream_t to = cuda::stream_of(stream);
     copy(staged->values.get(), b.in[0], staged->n, cudaMemcpyDeviceToHost, to);
     call(to, reduce, staged.get());
