@@ -23,7 +23,7 @@ configure() {
   shift 2
   trees+=("$PWD/build-ci/$name")
   if ! cmake --preset "$preset" -B "build-ci/$name" -D G2FACE_TEST_BUILD=ON -D G2FACE_TEST_PREFIX="$name." \
-    -D G2FACE_MATIO=ON "$@" \
+    -D G2FACE_MATIO=ON -D G2FACE_MPI=ON "$@" \
     >"build-ci/$name.log" 2>&1; then
     cat "build-ci/$name.log"
     exit 1

@@ -3,6 +3,7 @@
 
 #include "g2face/ops/adam.hpp"
 #include "g2face/ops/affine_sample2d.hpp"
+#include "g2face/ops/all_reduce.hpp"
 #include "g2face/ops/angular_margin.hpp"
 #include "g2face/ops/antialias.hpp"
 #include "g2face/ops/batch_norm.hpp"

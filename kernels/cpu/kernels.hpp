@@ -10,6 +10,7 @@
 #include "g2face/graph/step.hpp"
 #include "g2face/ops/adam.hpp"
 #include "g2face/ops/affine_sample2d.hpp"
+#include "g2face/ops/all_reduce.hpp"
 #include "g2face/ops/bits.hpp"
 #include "g2face/ops/broadcast.hpp"
 #include "g2face/ops/cast.hpp"
@@ -41,6 +42,9 @@ using LayoutChoices = std::vector<LayoutChoice>;
 MaybeStep adam_cpu(const AdamAttrs& a, const Signature& s);
 MaybeStep affine_sample2d_cpu(const AffineSample2dAttrs& a, const Signature& s);
 MaybeStep affine_sample2d_grad_cpu(const AffineSample2dAttrs& a, const Signature& s);
+MaybeStep all_reduce_cpu(const AllReduceAttrs& a, const Signature& s);
+MaybeStep all_reduce_start_cpu(const ReductionBucketAttrs& a, const Signature& s);
+MaybeStep all_reduce_wait_cpu(const ReductionBucketAttrs& a, const Signature& s);
 MaybeStep antialias_cpu(const NoAttrs& a, const Signature& s);
 MaybeStep antialias_grad_cpu(const NoAttrs& a, const Signature& s);
 MaybeStep barycentrics_cpu(const NoAttrs& a, const Signature& s);

@@ -10,6 +10,7 @@
 #include "g2face/graph/step.hpp"
 #include "g2face/ops/adam.hpp"
 #include "g2face/ops/affine_sample2d.hpp"
+#include "g2face/ops/all_reduce.hpp"
 #include "g2face/ops/binary.hpp"
 #include "g2face/ops/bits.hpp"
 #include "g2face/ops/broadcast.hpp"
@@ -40,6 +41,9 @@ namespace g2face {
 std::optional<Step> adam_cuda(const AdamAttrs& a, const Signature& s);
 std::optional<Step> affine_sample2d_cuda(const AffineSample2dAttrs& a, const Signature& s);
 std::optional<Step> affine_sample2d_grad_cuda(const AffineSample2dAttrs& a, const Signature& s);
+std::optional<Step> all_reduce_cuda(const AllReduceAttrs& a, const Signature& s);
+std::optional<Step> all_reduce_start_cuda(const ReductionBucketAttrs& a, const Signature& s);
+std::optional<Step> all_reduce_wait_cuda(const ReductionBucketAttrs& a, const Signature& s);
 std::optional<Step> antialias_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> antialias_grad_cuda(const NoAttrs& a, const Signature& s);
 std::optional<Step> barycentrics_cuda(const NoAttrs& a, const Signature& s);

@@ -25,7 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Set by Ctrl-C and SIGTERM: the step is finished, a checkpoint written. A second one ends the program at once.
+/// Set by Ctrl-C, SIGTERM and SIGUSR1, which launchers pass on: the step is finished, a checkpoint written. A second
+/// one ends the program at once.
 std::atomic<bool> stop_asked{false};
 extern "C" void ask_to_stop(int signal) {
   if (stop_asked.exchange(true)) {
@@ -80,13 +81,19 @@ Tensor grid_of(const Preview& preview) {
 
 class Run {
  public:
-  Run(const TrainOptions& o, TrainJob& job)
-      : options_(o), job_(job), folder_(o.output), store_((folder_ / "checkpoints").string()) {
+  Run(const TrainOptions& o, TrainJob& job, std::shared_ptr<Communicator> ranks)
+      : options_(o),
+        job_(job),
+        ranks_(std::move(ranks)),
+        folder_(o.output),
+        store_((folder_ / "checkpoints").string()) {
     check<UsageError>(!o.output.empty(), "-o is required: the folder of the run");
     read_config();
     check<UsageError>(!o.data.empty(), "--data is required: a folder of images, or a list of them");
+    check<UsageError>(job_.batch() % ranks_of(ranks_) == 0, "\"batch\" is ", job_.batch(),
+                      ", which cannot be shared equally by ", ranks_of(ranks_), " ranks");
     store_ = CheckpointStore((folder_ / "checkpoints").string(), settings().keep, note());
-    where_ = resolve(o.common);
+    where_ = resolve(of_rank(o.common));
     data_ = job_.data(o.data, note());
     if (!o.test.empty()) test_ = job_.test_data(o.test, note());
     check<ImageError>(data_->size() >= job_.batch(), o.data, ": has ", data_->size(), " images, fewer than a batch of ",
@@ -98,14 +105,17 @@ class Run {
     if (training_->steps() >= settings().steps) log(str("nothing to do: ", training_->steps(), " steps were taken"));
     std::signal(SIGINT, ask_to_stop);
     std::signal(SIGTERM, ask_to_stop);
+    std::signal(SIGUSR1, ask_to_stop);
     started_ = std::chrono::steady_clock::now();
     first_step_ = training_->steps();
-    while (training_->steps() < settings().steps && !stop_asked) one_step();
+    bool stopped = stop_together();
+    for (; training_->steps() < settings().steps && !stopped; stopped = stop_together()) one_step();
     if (saved_ != training_->steps()) save();
-    if (!stop_asked) measure();
-    training_->model().save((folder_ / "model.safetensors").string());
+    if (!stopped) measure();
+    if (writes()) training_->model().save((folder_ / "model.safetensors").string());
     log(str("wrote ", (folder_ / "model.safetensors").string(), " after ", training_->steps(), " steps"));
-    if (!stop_asked) return exit_code::ok;
+    if (ranks_) ranks_->barrier();  // nobody leaves before everything is written
+    if (!stopped) return exit_code::ok;
     log("interrupted: go on with --resume");
     return exit_code::interrupted;
   }
@@ -115,7 +125,27 @@ class Run {
   TrainJob::Report note() const {
     return [](const std::string& line) { say(LogLevel::warning, line); };
   }
+  /// The first rank writes and speaks for all.
+  bool writes() const { return !ranks_ || ranks_->rank() == 0; }
+  Batch batch_at(std::int64_t step) const {
+    return data_->batch(step * job_.batch(), job_.batch(), ranks_ ? ranks_->rank() : 0, ranks_of(ranks_));
+  }
+  /// Whether any rank was asked to stop: all of them stop after the same step.
+  bool stop_together() const {
+    double asked = stop_asked ? 1 : 0;
+    if (ranks_) ranks_->all_reduce(std::span(&asked, 1));
+    return asked > 0;
+  }
+  /// The ranks of one machine share its processors, and take a GPU each.
+  CommonOptions of_rank(CommonOptions o) const {
+    if (!ranks_) return o;
+    if (o.threads == 0) o.threads = threads_of_rank(*ranks_);
+    const bool any_gpu = o.device == "cuda" || (o.device == "auto" && Device::best().kind == Device::Kind::cuda);
+    if (any_gpu) o.device = str("cuda:", ranks_->local_rank() % std::max(1, Device::cuda_count()));
+    return o;
+  }
   void log(const std::string& line) {
+    if (!writes()) return;
     say(LogLevel::info, line);
     log_ << line << std::endl;
   }
@@ -148,6 +178,7 @@ class Run {
     return {.device = where_.device,
             .precision = where_.precision,
             .threads = where_.threads,
+            .ranks = ranks_,
             .epoch_images = data_->size(),
             .first_step = first_step};
   }
@@ -163,9 +194,14 @@ class Run {
                         ": holds other images than those that the training began with");
     }
     const std::int64_t first = last ? last->state.step : 0;
+    // Also keeps the first rank from writing before the others have read.
+    check<UsageError>(!ranks_ || ranks_->agree(str(job_.identity(), ' ', data_->fingerprint(), ' ', first)),
+                      "ranks found different configurations, images or checkpoints: all of them have to see the same "
+                      "files");
     saved_ = last ? first : -1;
     training_ = job_.make(last ? last->parameters : start(), training_options(first));
     if (last) require_same_tensors(*last, training_->state());
+    if (!writes()) return;
     make_folder_of(folder_ / "config.json");
     write_text(folder_ / "config.json", job_.to_json());
     log_.open(folder_ / "log.txt", std::ios::app);
@@ -177,7 +213,7 @@ class Run {
   }
 
   void one_step() {
-    const Batch batch = data_->batch(training_->steps() * job_.batch(), job_.batch());
+    const Batch batch = batch_at(training_->steps());
     StepReport report;
     try {
       report = training_->step(batch);
@@ -185,11 +221,11 @@ class Run {
       find_first(failure);
     }
     const std::int64_t step = training_->steps();
-    if (step % settings().report_every == 0) {
+    if (writes() && step % settings().report_every == 0) {
       events_->scalars(step, report);
       log(progress_line(step, report));
     }
-    if (step % settings().sample_every == 0) sample();
+    if (writes() && step % settings().sample_every == 0) sample();
     if (step % settings().checkpoint_every == 0) {
       save();
       measure();
@@ -205,7 +241,7 @@ class Run {
     TrainingOptions options = training_options(last ? last->state.step : 0);
     options.check_finite = true;
     const std::unique_ptr<Training> again = job_.make(last ? last->parameters : start(), options);
-    while (again->steps() <= failed_after) again->step(data_->batch(again->steps() * job_.batch(), job_.batch()));
+    while (again->steps() <= failed_after) again->step(batch_at(again->steps()));
     throw NotFiniteError(str(failure.what(), " (not so when the steps were taken again)"));
   }
 
@@ -231,7 +267,7 @@ class Run {
   /// All test images: means over them in the log, the first ones as a picture.
   void measure() {
     const std::int64_t step = training_->steps();
-    if (!test_ || measured_ == step) return;
+    if (!writes() || !test_ || measured_ == step) return;
     measured_ = step;
     Preview all;
     const std::int64_t count = test_->size();
@@ -269,6 +305,8 @@ class Run {
 
   void save() {
     const std::int64_t step = training_->steps();
+    saved_ = step;
+    if (!writes()) return;
     store_.save(training_->state(), {.step = step,
                                      .images = step * job_.batch(),
                                      .epoch = step * job_.batch() / data_->size() + 1,
@@ -276,11 +314,11 @@ class Run {
                                      .score = score_.first == step ? std::optional(score_.second) : std::nullopt,
                                      .dataset = data_->fingerprint(),
                                      .configuration = job_.identity()});
-    saved_ = step;
   }
 
   const TrainOptions& options_;
   TrainJob& job_;
+  std::shared_ptr<Communicator> ranks_;
   fs::path folder_;
   CheckpointStore store_;
   AnonymizerOptions where_;
@@ -335,7 +373,15 @@ void add_train_options(CLI::App& command, const std::function<std::unique_ptr<Tr
     if (!command.get_subcommands().empty()) return;
     o->has_seed = seed->count() > 0;
     const std::unique_ptr<TrainJob> job = make();
-    code = Run(*o, *job).train();
+    const std::shared_ptr<Communicator> ranks = launched_ranks();
+    try {
+      code = Run(*o, *job, ranks).train();
+    } catch (const std::exception& error) {
+      if (!ranks) throw;
+      report_error(str("rank ", ranks->rank(), ": ", message_of(error)));
+      code = exit_code_of(error);
+      ranks->abort(code);  // the others wait for this one
+    }
   });
 }
 

@@ -39,6 +39,17 @@ Value current(const Scope& s, Value param) {
   return param;
 }
 
+Value variance_of(const Moments& m, double eps) { return affine(reciprocal(square(m.rstd)), 1, -eps); }
+
+/// The moments of the whole batch, of which every rank has an equal part.
+Moments over_ranks(const Moments& own, double eps) {
+  if (!own.mean.graph->ranks()) return own;
+  const Value means = all_gather(own.mean), average = mean(means, {.axes = {0}});
+  const Value between = mean(square(means - average), {.axes = {0}});
+  const Value variance = mean(all_gather(variance_of(own, eps)), {.axes = {0}}) + between;
+  return {average, rsqrt(affine(variance, 1, eps))};
+}
+
 }  // namespace
 
 Value linear(const Scope& s, Value x, std::int64_t out) {
@@ -91,13 +102,14 @@ Value batch_norm_layer(const Scope& s, Value x, const BatchNormOptions& options)
   const Value batches = s.param("num_batches_tracked", {}, init::buffer(Tensor::zeros({DType::i64, {}})));
   if (!s.training()) return s.result(batch_norm(x, mean, var, weight, bias, {.eps = options.eps}));
 
-  const double n = static_cast<double>(shape.numel()) / static_cast<double>(channels);
+  const int ranks = ranks_of(s.graph().ranks());
+  const double n = static_cast<double>(shape.numel() * ranks) / static_cast<double>(channels);
   check<ShapeError>(n > 1, "batch_norm_layer '", s.path(), "': x ", shape,
                     " has only one value for each channel, which has no variance to train with");
   MomentsAttrs over{.axes = {0}, .eps = options.eps};
   for (int axis = 2; axis < shape.rank(); ++axis) over.axes.push_back(axis);
-  const Moments batch = moments(x, over);
-  const Value biased = affine(reciprocal(square(batch.rstd)), 1, -options.eps);
+  const Moments batch = over_ranks(moments(x, over), options.eps);
+  const Value biased = variance_of(batch, options.eps);
   const auto blend = [&](Value old, Value now, double share) {
     return affine(current(s, old), 1 - options.momentum) + reshape(affine(now, share), {channels});
   };

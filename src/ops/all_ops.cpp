@@ -11,6 +11,9 @@ std::span<const OpDef* const> all_ops() {
   static constexpr std::array ops{
       &adam_op,
       &affine_sample2d_grad_op,
+      &all_reduce_op,
+      &all_reduce_start_op,
+      &all_reduce_wait_op,
       &affine_sample2d_op,
       &angular_margin_op,
       &antialias_grad_op,

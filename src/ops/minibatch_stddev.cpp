@@ -3,11 +3,13 @@
 #include <algorithm>
 
 #include "g2face/graph/op.hpp"
+#include "g2face/ops/all_reduce.hpp"
 #include "g2face/ops/binary.hpp"
 #include "g2face/ops/broadcast.hpp"
 #include "g2face/ops/concat.hpp"
 #include "g2face/ops/reduce.hpp"
 #include "g2face/ops/reshape.hpp"
+#include "g2face/ops/slice.hpp"
 #include "g2face/ops/unary.hpp"
 #include "ops/text.hpp"
 
@@ -44,7 +46,15 @@ std::string MinibatchStddevAttrs::str() const {
 }
 
 Value minibatch_stddev(Value x, const MinibatchStddevAttrs& attrs) {
-  return x.graph->add(minibatch_stddev_op, {x}, attrs);
+  Graph& graph = *x.graph;
+  if (!graph.ranks()) return graph.add(minibatch_stddev_op, {x}, attrs);
+  // Groups reach over ranks: each looks at the whole batch, and takes the deviations of its own images.
+  check<ShapeError>(x.shape().rank() == 4, "minibatch_stddev: x ", x.shape(), " must have rank 4 (R1)");
+  const std::int64_t ranks = graph.ranks()->ranks(), n = x.shape()[0], c = x.shape()[1];
+  const Value batch = reshape(all_gather(x), x.shape().with(0, ranks * n));
+  const Value deviations = slice_axis(graph.add(minibatch_stddev_op, {batch}, attrs), 1, c, attrs.features);
+  const std::int64_t h = x.shape()[2], w = x.shape()[3];
+  return concat({x, own_part(reshape(deviations, {ranks, n, attrs.features, h, w}))}, 1);
 }
 
 const OpDef minibatch_stddev_op = define_fused_op<MinibatchStddevAttrs, infer, formula>("minibatch_stddev");

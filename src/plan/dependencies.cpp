@@ -4,15 +4,16 @@
 #include <cstddef>
 #include <set>
 
+#include "g2face/ops/all_reduce.hpp"
 #include "plan/plan_data.hpp"
 
 namespace g2face {
 
 namespace {
 
-constexpr int arena = -1;
+constexpr int arena = -1, meeting = -2;
 struct Span {
-  int memory = arena;  // or the parameter whose own memory it is
+  int memory = arena;  // or the parameter whose own memory it is, or where ranks meet
   std::size_t begin = 0, end = 0;
 };
 struct Use {
@@ -42,6 +43,9 @@ std::vector<Use> uses_of(const PlanData& plan) {
     for (const int v : step.out) add(v, use.writes);
     const std::size_t at = step.workspace_offset;
     if (step.step.workspace > 0) use.writes.push_back({arena, at, at + step.step.workspace});
+    if (step.op == &all_reduce_op || step.op == &all_reduce_start_op) {  // in one order on all ranks
+      use.writes.push_back({meeting, 0, 1});
+    }
     uses.push_back(std::move(use));
   }
   return uses;

@@ -73,6 +73,7 @@ Plan plan(const Graph& graph, std::span<const Value> asked, std::span<const Upda
   }
   if (options.tuning != nullptr) options.tuning->save();
   delay(*data);
+  hasten(*data);
   write_updates(*data);
   place(*data);
   return Plan(std::move(data));

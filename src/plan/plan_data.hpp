@@ -1,6 +1,6 @@
 #pragma once
 // What a plan consists of, and the passes that make it. Passes run in this order: lower (prune, share, expand), fuse,
-// fuse_conv2d, assign_layouts, bind, delay, write_updates, place. Each is a function of its own file.
+// fuse_conv2d, assign_layouts, bind, delay, hasten, write_updates, place. Each is a function of its own file.
 
 #include <cstdint>
 #include <map>
@@ -91,6 +91,8 @@ LaidOut assign_layouts(const Lowered& lowered, const PlanOptions& options);
 void bind(const LaidOut& laid_out, PlanData& plan);
 /// Moves steps that make more than they use up to where their result is needed.
 void delay(PlanData& plan);
+/// Moves the beginning of a reduction over ranks to right behind the last step that it needs.
+void hasten(PlanData& plan);
 /// Makes the values that parameters take lie where the parameters do, by copies at the end where nothing else can.
 void write_updates(PlanData& plan);
 /// Of several things, each of which was timed several times, the quickest: the first one, unless another is quicker by

@@ -5,7 +5,9 @@
 #include "g2face/graph/gradients.hpp"
 #include "g2face/nn/adam.hpp"
 #include "g2face/nn/ema.hpp"
+#include "g2face/ops/all_reduce.hpp"
 #include "g2face/ops/random.hpp"
+#include "g2face/ops/unary.hpp"
 
 namespace g2face {
 namespace {
@@ -21,6 +23,10 @@ std::vector<Value> trainable(TrainingEngine::Scopes scopes) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;
+}
+
+std::size_t hash_of(const Tensor& t) {
+  return std::hash<std::string_view>()({static_cast<const char*>(t.data()), t.bytes()});
 }
 
 /// What the optimizer and the averages keep, where `start` lacks it.
@@ -78,11 +84,25 @@ TrainingEngine::TrainingEngine(Parameters start, std::span<const TrainedNetwork>
     : options_(options) {
   for (const TrainedNetwork& network : trained) begin_optimizer(start, network, options_);
   parameters_ = std::make_unique<DeviceParameters>(options_.run.device, start);
+  if (options_.run.ranks) {
+    std::string all;
+    for (const auto& [name, tensor] : start) all += str(name, ' ', hash_of(tensor), '\n');
+    require_same("a parameter", all);
+  }
+}
+
+void TrainingEngine::require_same(std::string_view what, std::string_view text) const {
+  const auto& ranks = options_.run.ranks;
+  check<Error>(!ranks || ranks->agree(text), "training: ", what, " is not the same on all ranks: start them with the ",
+               "same program, options and files on processors of one kind");
 }
 
 void TrainingEngine::minimize(TrainingJob& job, Value loss, Scopes scopes, const RatesOf& rates,
                               const std::optional<AdamAttrs>& adam) const {
-  const std::vector<Value> all = trainable(scopes), slopes = gradients(loss, all);
+  const std::vector<Value> all = trainable(scopes);
+  const auto& ranks = options_.run.ranks;
+  const Value goal = ranks ? affine(loss, 1. / ranks->ranks()) : loss;
+  const std::vector<Value> slopes = all_reduce_in_buckets(gradients(goal, all));
   std::map<RateInputs, AdamGroup> groups;
   for (std::size_t i = 0; i < all.size(); ++i) {
     AdamGroup& group = groups[rates(job.graph.node(all[i]).name)];
@@ -108,6 +128,7 @@ TrainingJob& TrainingEngine::job(const std::string& name, const std::function<vo
   std::unique_ptr<TrainingJob>& made = jobs_[name];
   if (made) return *made;
   auto j = std::make_unique<TrainingJob>();
+  j->graph.share_batch(options_.run.ranks);
   build(*j);
   std::vector<Value> outputs;
   for (const auto& [key, v] : j->outputs) outputs.push_back(v);
@@ -115,6 +136,7 @@ TrainingJob& TrainingEngine::job(const std::string& name, const std::function<vo
   const TrainingOptions& run = options_.run;
   const Plan planned = plan(j->graph, outputs, j->updates,
                             {.device = run.device, .precision = run.precision, .threads = run.threads, .fold = false});
+  require_same("the plan", planned.print());
   // Jobs run one after the other, in one memory: that of the first one, which as a rule has the most to keep.
   if (jobs_.size() == 1) parameters_->share_arena(planned.arena_bytes());
   j->executor = std::make_unique<Executor>(planned, *parameters_);
@@ -129,6 +151,12 @@ Batch TrainingEngine::run(TrainingJob& job, const Batch& inputs) {
     job.executor->set(v, given->second);
   }
   job.executor->run({.check_finite = options_.run.check_finite});
+  job.numbers.clear();
+  for (const auto& [name, v] : job.report) job.numbers.push_back(job.executor->get(v).item());
+  if (const auto& ranks = options_.run.ranks) {
+    ranks->all_reduce(job.numbers);
+    for (double& number : job.numbers) number /= ranks->ranks();
+  }
   Batch results;
   for (const auto& [name, v] : job.outputs) results[name] = job.executor->get(v).to(DType::f32);
   return results;
@@ -136,8 +164,9 @@ Batch TrainingEngine::run(TrainingJob& job, const Batch& inputs) {
 
 void TrainingEngine::add_report(std::string_view stage, const TrainingJob& job, std::int64_t step,
                                 StepReport& report) const {
-  for (const auto& [name, v] : job.report) {
-    const double value = job.executor->get(v).item();
+  for (std::size_t i = 0; i < job.report.size(); ++i) {
+    const std::string& name = job.report[i].first;
+    const double value = job.numbers[i];
     check<NotFiniteError>(std::isfinite(value), "training step ", step, ": ", stage, '/', name, " is ", value,
                           "; the parameters are worthless now: go on from the last checkpoint with a lower rate");
     report.emplace_back(str(stage, '/', name), value);

@@ -1,10 +1,12 @@
 #include "g2face/train/losses.hpp"
 
 #include "g2face/graph/gradients.hpp"
+#include "g2face/ops/all_reduce.hpp"
 #include "g2face/ops/binary.hpp"
 #include "g2face/ops/l2_normalize.hpp"
 #include "g2face/ops/matmul.hpp"
 #include "g2face/ops/reduce.hpp"
+#include "g2face/ops/reshape.hpp"
 #include "g2face/ops/select.hpp"
 #include "g2face/ops/unary.hpp"
 
@@ -38,11 +40,13 @@ Value cosine_embedding(Value a, Value b, Value label) {
 }
 
 Value diversity(Value identities) {
-  const std::int64_t n = identities.shape()[0];
-  Tensor others = Tensor::full({DType::f32, {n, n}}, 1);
-  for (std::int64_t i = 0; i < n; ++i) others.mutable_as<float>()[static_cast<std::size_t>(i * (n + 1))] = 0;
+  const std::shared_ptr<Communicator>& ranks = identities.graph->ranks();
+  const std::int64_t n = identities.shape()[0], all = n * ranks_of(ranks), first = ranks ? ranks->rank() * n : 0;
+  Tensor others = Tensor::full({DType::f32, {n, all}}, 1);
+  for (std::int64_t i = 0; i < n; ++i) others.mutable_as<float>()[static_cast<std::size_t>(i * all + first + i)] = 0;
   const Value unit = l2_normalize(identities);
-  return mean(relu(matmul(unit, unit, {.transpose_b = true})) *
+  const Value everybody = reshape(all_gather(unit), {all, unit.shape()[1]});
+  return mean(relu(matmul(unit, everybody, {.transpose_b = true})) *
               identities.graph->constant(others.to(identities.dtype())));
 }
 

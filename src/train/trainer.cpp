@@ -50,6 +50,7 @@ struct Trainer::State {
   TrainingRecipe recipe;
   TrainingOptions options;
   FaceModel mesh;
+  Share share;  // of a batch
   std::int64_t taken;
   AdaptiveAugment ada;
   std::unique_ptr<TrainingEngine> engine;
@@ -57,6 +58,7 @@ struct Trainer::State {
   State(const ModelConfig& m, const TrainingRecipe& r, Parameters start, const TrainingOptions& o)
       : model(m), recipe(r), options(o), taken(o.first_step), ada(r.ada, r.seed, start) {
     recipe.validate();
+    share = share_of(recipe.batch, options.ranks);
     check<Error>(options.epoch_images > 0, "training: an epoch has ", options.epoch_images,
                  " images, expected a positive number");
     const std::vector<std::string_view> needed = networks(recipe);
@@ -97,7 +99,7 @@ struct Trainer::State {
   static Value seeds(TrainingJob& j, std::int64_t n) { return j.input("seeds", {DType::i64, {n}}); }
 
   void build_anonymize(TrainingJob& j) const {
-    const std::int64_t n = recipe.batch;
+    const std::int64_t n = share.count;
     const TrainingNetworks networks(j.graph, model, mesh);
     const Value seed = seeds(j, n), bits = random_bits(recipe.bits, seed, n, model);
     const AnonymizeStage stage =
@@ -124,7 +126,7 @@ struct Trainer::State {
   }
 
   void build_recover(TrainingJob& j) const {
-    const std::int64_t n = recipe.batch;
+    const std::int64_t n = share.count;
     const TrainingNetworks networks(j.graph, model, mesh);
     const Value seed = seeds(j, n), identity = j.input("identity", identity_type(n));
     const Value bits = recipe.recover_bits == RecoverBits::fresh ? random_bits(recipe.bits, seed, n, model)
@@ -150,7 +152,7 @@ struct Trainer::State {
   }
 
   void build_discriminate(TrainingJob& j, bool with_r1) const {
-    const Type type = images_type(recipe.batch);
+    const Type type = images_type(share.count);
     const TrainingNetworks networks(j.graph, model, mesh);
     const Value real = ada.augment(j, "real", j.input("image", type));
     const Value fake = ada.augment(j, "fake", j.input("fake", type));
@@ -164,13 +166,15 @@ struct Trainer::State {
   // ---- a step ----
 
   StepReport step(const Tensor& images) {
-    const Type type = images_type(recipe.batch);
+    const Type type = images_type(share.count);
     check<ShapeError>(images.type() == type, "training: images are ", images.type().str(), ", expected ", type.str());
     const std::int64_t number_of_step = taken + 1, first = taken * recipe.batch;
     const auto epoch = static_cast<int>(first / options.epoch_images) + 1;
     const double factor = recipe.schedule.factor(epoch);
     const std::int64_t in_epoch = (first % options.epoch_images) / recipe.batch;
-    const auto seeds_of = [&](std::string_view stage) { return sample_seeds(recipe.seed, first, recipe.batch, stage); };
+    const auto seeds_of = [&](std::string_view stage) {
+      return sample_seeds(recipe.seed, first + share.first, share.count, stage);
+    };
     Batch inputs = {{"image", images},
                     {"rate", real_number(recipe.rate * factor)},
                     {"prior rate", real_number(recipe.prior_rate * factor)},

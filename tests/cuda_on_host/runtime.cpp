@@ -183,6 +183,9 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   if (error != cudaSuccess) return error;
   return cuda_on_host::queue(stream, [=] { cuda_on_host::copy(to, from, bytes); });
 }
+cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void* data) {
+  return cuda_on_host::queue(stream, [=] { function(data); });
+}
 cudaError_t cudaMemsetAsync(void* at, int byte, std::size_t bytes, cudaStream_t stream) {
   if (bytes > 0 && cuda_on_host::location_of(at, bytes) != cuda_on_host::Location::device) return cudaErrorInvalidValue;
   return cuda_on_host::queue(stream, [=] {

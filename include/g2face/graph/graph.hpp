@@ -16,6 +16,7 @@
 
 namespace g2face {
 
+class Communicator;
 class Graph;
 struct Node;
 struct OpDef;
@@ -103,6 +104,11 @@ class Graph {
   /// Where in the model nodes are being added: the name of nodes to come. Scope sets it.
   std::string path;
 
+  /// Says that several ranks run this graph, each on its part of one batch: what layers and losses compute of a batch
+  /// (its statistics, its pairs of images) they then compute of the whole one. Null: this graph has the whole.
+  void share_batch(std::shared_ptr<Communicator> ranks) { ranks_ = std::move(ranks); }
+  const std::shared_ptr<Communicator>& ranks() const { return ranks_; }
+
   /// Values by the path of the module that returns them, in call order ("generator/convs.3"). A second call of the
   /// same module is recorded as "path#2".
   void mark(std::string_view module_path, Value value);
@@ -114,6 +120,7 @@ class Graph {
   std::deque<Node> nodes_;
   std::map<std::string, Value, std::less<>> inputs_, parameters_;
   std::vector<std::pair<std::string, Value>> marks_;
+  std::shared_ptr<Communicator> ranks_;
 };
 
 /// Settings of the two kinds of leaf, `input` and `parameter`.

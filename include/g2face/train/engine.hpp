@@ -26,6 +26,7 @@ struct TrainingJob {
   std::vector<std::pair<std::string, Value>> report;  // scalars
   std::vector<Update> updates;
   std::unique_ptr<Executor> executor;
+  std::vector<double> numbers;  // what was reported in the last run, means over ranks
 
   /// Declares an input, or finds the one that has the name.
   Value input(const std::string& name, const Type& type);
@@ -66,7 +67,8 @@ class TrainingEngine {
   TrainingEngine(Parameters start, std::span<const TrainedNetwork> trained, EngineOptions options);
 
   /// Adds a step of Adam for what these scopes train; `adam` is in place of the engine's, of which it has to keep as
-  /// much (beta1 is 0 in both or in none).
+  /// much (beta1 is 0 in both or in none). With several ranks, the loss that is minimised is the mean over them of each
+  /// one's loss: gradients are summed in buckets while others are still being computed.
   void minimize(TrainingJob& job, Value loss, Scopes scopes, const RatesOf& rates,
                 const std::optional<AdamAttrs>& adam = {}) const;
   /// Adds a step of the averages, which follow what the parameters become in this job.
@@ -84,6 +86,9 @@ class TrainingEngine {
   Parameters averaged() const;
 
  private:
+  /// Throws Error naming what it is if the text is not the same on all ranks.
+  void require_same(std::string_view what, std::string_view text) const;
+
   EngineOptions options_;
   std::unique_ptr<DeviceParameters> parameters_;
   std::map<std::string, std::unique_ptr<TrainingJob>> jobs_;

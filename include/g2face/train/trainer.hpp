@@ -11,7 +11,8 @@
 
 namespace g2face {
 
-/// The three networks and what they need (train/stages.hpp), by a recipe. A batch is {"image": [batch,3,R,R]}.
+/// The three networks and what they need (train/stages.hpp), by a recipe. A batch is {"image": [batch,3,R,R]}: with
+/// several ranks, the share of this one.
 class Trainer final : public Training {
  public:
   /// `start` holds the parameters of all networks of the step, of the face model if there is one (else geometry counts

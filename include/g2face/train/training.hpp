@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "g2face/device.hpp"
+#include "g2face/distributed/communicator.hpp"
 #include "g2face/error.hpp"
 #include "g2face/parameters.hpp"
 
@@ -44,6 +46,9 @@ struct TrainingOptions {
   Device device = Device::best();
   Precision precision = Precision::fast;
   int threads = 0;  // 0 = all that OpenMP offers
+  /// The ranks that train together, each with its share of a batch (share_of); null: alone. Numbers that a step reports
+  /// are means over them.
+  std::shared_ptr<Communicator> ranks = nullptr;
   /// Images of an epoch: epochs decide the learning rates.
   std::int64_t epoch_images = 0;
   /// Steps that were already taken: training goes on after them.
