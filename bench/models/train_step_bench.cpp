@@ -1,6 +1,6 @@
 // Steps of training: the full model at N = 2, and the small one of configs/slim64.json at N = 16 with the identity
-// network of slim-64; R1 in no step or, "_r1", in each. Random parameters: the time does not depend on them. Peak memory
-// is the process's. The counters named like losses are those of the first step, for bench/peer_torch_train.py.
+// network of slim-64; R1 in no step or, "_r1", in each. Random parameters: the time does not depend on them. Peak
+// memory is the process's. The counters named like losses are those of the first step, for bench/peer_torch_train.py.
 //   G2FACE_BENCH_THREADS=2 g2face_bench --benchmark_filter=train_step/full
 
 #include <benchmark/benchmark.h>

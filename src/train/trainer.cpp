@@ -92,6 +92,8 @@ struct Trainer::State {
     j.report.emplace_back("total", face.loss);
   }
 
+  static std::string feature_name(std::size_t depth) { return str("features at depth ", depth); }
+
   static Value seeds(TrainingJob& j, std::int64_t n) { return j.input("seeds", {DType::i64, {n}}); }
 
   void build_anonymize(TrainingJob& j) const {
@@ -118,14 +120,21 @@ struct Trainer::State {
                  {"coefficients", stage.coefficients},
                  {"coefficients of anonymized", stage.generated.coefficients},
                  {"bits", read}};
+    // Elsewhere they would travel through the host, which takes longer than to compute them again.
+    if (options.device.kind == Device::Kind::cpu)
+      for (std::size_t k = 0; k < stage.features.size(); ++k) j.outputs[feature_name(k)] = stage.features[k];
   }
 
-  void build_recover(TrainingJob& j) const {
+  void build_recover(TrainingJob& j, const Batch& known) const {
     const std::int64_t n = recipe.batch;
     const TrainingNetworks networks(j.graph, model, mesh);
     const Value seed = seeds(j, n), identity = j.input("identity", identity_type(n));
     const Value bits = recipe.recover_bits == RecoverBits::fresh ? random_bits(recipe.bits, seed, n, model)
                                                                  : j.input("bits", bits_type(n));
+    std::vector<Value> features;
+    for (auto found = known.find(feature_name(0)); found != known.end();
+         found = known.find(feature_name(features.size())))
+      features.push_back(j.input(found->first, found->second.type()));
     const GeneratedFace face = recover_stage(
         networks,
         {.image = j.input("image", images_type(n)),
@@ -136,7 +145,8 @@ struct Trainer::State {
          .coefficients = j.input("coefficients of anonymized", coefficients_type(n)),
          .bits = bits,
          .noise = {.seed = seed},
-         .channel = [&](Value x) { return channel(x, seed, recipe.channel); }},
+         .channel = [&](Value x) { return channel(x, seed, recipe.channel); },
+         .features = features},
         recipe.weights);
     engine->minimize(j, face.loss, {&networks.generator, &networks.style_mlp, &networks.hiding_extractor}, rates);
     engine->average(j, {&networks.generator, &networks.style_mlp, &networks.hiding_extractor});
@@ -178,7 +188,7 @@ struct Trainer::State {
 
     inputs["seeds"] = seeds_of("recover");
     inputs["step"] = whole_number(2 * number_of_step);
-    TrainingJob& recover = engine->job("recover", [&](TrainingJob& j) { build_recover(j); });
+    TrainingJob& recover = engine->job("recover", [&](TrainingJob& j) { build_recover(j, inputs); });
     inputs.merge(engine->run(recover, inputs));
     engine->add_report("recover", recover, number_of_step, report);
 
