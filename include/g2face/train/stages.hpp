@@ -91,7 +91,7 @@ struct RecoverInputs {
   Value bits;                   // [N,bit_rows,32] to hide
   GeneratorNoise noise;
   Channel channel;
-  std::vector<Value> features;  // of the original, as the anonymizing stage has them; if none, they are computed
+  std::vector<Value> features = {};  // of the original, as the anonymizing stage has them; if none, they are computed
 };
 /// Terms: identity, shape, landmarks, colours, l1, lpips, adversarial, hiding.
 GeneratedFace recover_stage(const TrainingNetworks& networks, const RecoverInputs& in, const LossWeights& weights);
