@@ -1,8 +1,10 @@
-"""The networks of g2face-256 in PyTorch, for the comparisons in peer_torch.py (CPU) and peer_torch_cuda.py (GPU).
+"""The networks of G2Face in PyTorch, for the comparisons in peer_torch.py (CPU), peer_torch_cuda.py (GPU) and
+peer_torch_train.py (training steps on the CPU).
 
-They take the weights of a g2face model file. In their plain form they compute as the reference implementation does: batch
-norms of their own, one set of modulated weights for each sample, every head of the face regressor. The tuned form shares
-weights between samples, folds batch norms into convolutions, leaves out what nothing reads and may store in 16 bits.
+They take the weights of a g2face model file, of any size with IResNet as identity network. In their plain form they
+compute as the reference implementation does: batch norms of their own, one set of modulated weights for each sample,
+every head of the face regressor. The tuned form shares weights between samples, folds batch norms into convolutions,
+leaves out what nothing reads and may store in 16 bits.
 """
 import json
 import math
@@ -51,10 +53,9 @@ def make_image(name, n=1):
     return torch.from_numpy((0.6 * lo + 0.3 * fill(name + "/hi", (n, 3, 256, 256))).astype(np.float32))
 
 
-def random_normal(seed, stream, shape):
-    """g2face::random_normal: Philox4x32-10 and Box-Muller, so that both sides draw the same noise."""
-    blocks = (math.prod(shape) + 3) // 4
-    k, s = np.arange(blocks, dtype=np.uint64), fnv1a(stream)
+def philox(seed, stream, k):
+    """g2face::philox4x32: four 32-bit numbers for each block k of a stream."""
+    s = fnv1a(stream)
     low = np.uint64(0xFFFFFFFF)
     c = [k & low, k >> np.uint64(32), np.full_like(k, s & 0xFFFFFFFF), np.full_like(k, s >> 32)]
     key = [seed & 0xFFFFFFFF, seed >> 32]
@@ -63,6 +64,13 @@ def random_normal(seed, stream, shape):
         high = p0 >> np.uint64(32), p1 >> np.uint64(32)
         c = [high[1] ^ c[1] ^ np.uint64(key[0]), p1 & low, high[0] ^ c[3] ^ np.uint64(key[1]), p0 & low]
         key = [(key[0] + 0x9E3779B9) % 2**32, (key[1] + 0xBB67AE85) % 2**32]
+    return c
+
+
+def random_normal(seed, stream, shape):
+    """g2face::random_normal: Philox4x32-10 and Box-Muller, so that both sides draw the same noise."""
+    blocks = (math.prod(shape) + 3) // 4
+    c = philox(seed, stream, np.arange(blocks, dtype=np.uint64))
     u = [(v.astype(np.float64) + 0.5) * 2.0**-32 for v in c]
     normal = np.empty((blocks, 4))
     for i in (0, 2):
@@ -176,9 +184,15 @@ class Networks:
         self.grouped, self.transposed, self.filter, self.tuned, self.dtype = grouped, transposed, filter, tuned, dtype
         self.layout, self.constants = layout, {}
         weights = fold_norms(weights) if tuned else weights
-        self.extractor_blocks = len({n.split(".")[1] for n in weights if n.startswith("hiding_extractor/body.")})
+        count = lambda p: len({n[len(p) :].split(".")[0] for n in weights if n.startswith(p)})
+        self.arcface_blocks = [count(f"arcface/layer{stage}.") for stage in (1, 2, 3, 4)]
+        self.recon_blocks = [count(f"recon/backbone.layer{stage}.") for stage in (1, 2, 3, 4)]
+        self.extractor_blocks = count("hiding_extractor/body.")
+        self.levels = count("generator/pyramid.")
+        flat = weights["arcface/fc.weight"].shape[1] // weights["arcface/bn2.weight"].shape[0]
+        self.arcface_size = 16 * math.isqrt(flat)
         self.branches = []
-        for branch, repeat in (("low", 6), ("middle", 6), ("high", 2)):
+        for branch, repeat in (("low", self.levels - 1), ("middle", self.levels - 1), ("high", 2)):
             prefix = f"style_mlp/style_{branch}."
             names = {n[: -len(".weight")] for n in weights if n.startswith(prefix) and n.endswith(".weight")}
             self.branches.append((sorted(names, key=lambda n: int(n.split(".")[1])), repeat))
@@ -197,6 +211,13 @@ class Networks:
             self.constants[key] = make()
         return self.constants[key]
 
+    def prepared(self, key, make):
+        """What is made of weights, kept as long as those do not change."""
+        return self.constant(key, make)
+
+    def leaky(self, x, slope):
+        return F.leaky_relu(x, slope)
+
     def conv(self, name, x, stride=1, pad=0):
         return F.conv2d(x, self.w[name + ".weight"], self.w.get(name + ".bias"), stride, pad)
 
@@ -206,12 +227,13 @@ class Networks:
 
     def conv_norm(self, conv, norm, x, stride=1, pad=0):
         y = self.conv(conv, x, stride, pad)
-        return y if self.tuned else self.norm(norm, y)
+        return self.norm(norm, y) if norm + ".running_mean" in self.w else y
 
     def arcface(self, image):
-        x = F.interpolate(image, (112, 112))
+        size = self.arcface_size
+        x = image if image.shape[-1] == size else F.interpolate(image, (size, size))
         x = F.prelu(self.conv_norm("arcface/conv1", "arcface/bn1", x, 1, 1), self.w["arcface/prelu.weight"])
-        for stage, blocks in enumerate((3, 4, 14, 3), 1):
+        for stage, blocks in enumerate(self.arcface_blocks, 1):
             for i in range(blocks):
                 p, s = f"arcface/layer{stage}.{i}.", 2 if i == 0 else 1
                 y = self.conv_norm(p + "conv1", p + "bn2", self.norm(p + "bn1", x), 1, 1)
@@ -221,13 +243,13 @@ class Networks:
                 x = x + y
         x = self.norm("arcface/bn2", x).flatten(1)
         x = F.linear(x, self.w["arcface/fc.weight"], self.w["arcface/fc.bias"])
-        return (x if self.tuned else self.norm("arcface/features", x)).float()
+        return (self.norm("arcface/features", x) if "arcface/features.running_mean" in self.w else x).float()
 
     def geometry(self, x):
         """The coefficients of identity, expression and pose, which are all that the generator is given."""
         b = "recon/backbone."
         x = F.max_pool2d(F.relu(self.conv_norm(b + "conv1", b + "bn1", x, 2, 3)), 3, 2, 1)
-        for stage, blocks in enumerate((3, 4, 6, 3), 1):
+        for stage, blocks in enumerate(self.recon_blocks, 1):
             for i in range(blocks):
                 p, s = f"{b}layer{stage}.{i}.", 2 if i == 0 and stage > 1 else 1
                 y = F.relu(self.conv_norm(p + "conv1", p + "bn1", x))
@@ -242,8 +264,8 @@ class Networks:
 
     def map_2_id(self, z):
         w, p = self.w, "map_2_id/map_2_id."
-        x = F.leaky_relu(F.linear(z, w[p + "0.weight"], w[p + "0.bias"]), 0.2)
-        x = F.leaky_relu(F.linear(x, w[p + "2.weight"], w[p + "2.bias"]), 0.2)
+        x = self.leaky(F.linear(z, w[p + "0.weight"], w[p + "0.bias"]), 0.2)
+        x = self.leaky(F.linear(x, w[p + "2.weight"], w[p + "2.bias"]), 0.2)
         return self.norm(p + "4", x)
 
     def styles(self, identity, geometry):
@@ -254,8 +276,8 @@ class Networks:
             y = x
             for n in names:
                 weight, bias = self.w[n + ".weight"], self.w[n + ".bias"]
-                scaled = self.constant(n, lambda w=weight, b=bias: (w * (0.01 / math.sqrt(w.shape[1])), 2 * 0.01 * b))
-                y = F.leaky_relu(F.linear(y, scaled[0]) + scaled[1], 0.2) * math.sqrt(2)
+                scaled = self.prepared(n, lambda w=weight, b=bias: (w * (0.01 / math.sqrt(w.shape[1])), 2 * 0.01 * b))
+                y = self.leaky(F.linear(y, scaled[0]) + scaled[1], 0.2) * math.sqrt(2)
             out += [y] * repeat
         return out
 
@@ -272,7 +294,7 @@ class Networks:
         return w / math.sqrt(math.prod(int(size) for size in w.shape[1:]))  # numbers, also while traced
 
     def modulated(self, p, x, style, demodulate=True, up=False):
-        scale, shift = self.constant(p + ".modulation", lambda: (
+        scale, shift = self.prepared(p + ".modulation", lambda: (
             self.w[p + ".modulation.weight"] / math.sqrt(int(style.shape[1])), self.w[p + ".modulation.bias"]))
         s = F.linear(style, scale, shift)
         n, _, h, width = x.shape
@@ -295,7 +317,7 @@ class Networks:
                 shared = self.laid_out((w.transpose(0, 1) if up else w).to(self.dtype))
                 return shared, w.square().sum((2, 3)).t().contiguous()
 
-            w, squares = self.constant(p, prepare)
+            w, squares = self.prepared(p, prepare)
             x = x * s.to(self.dtype)[:, :, None, None]
             y = self.transposed(x, w) if up else F.conv2d(x, w, padding=int(w.shape[2]) // 2)
             if demodulate:
@@ -306,7 +328,7 @@ class Networks:
 
     def styled(self, p, x, style, noise, up=False):
         y = self.modulated(p + ".conv", x, style, True, up) + self.w[p + ".noise.weight"] * noise
-        return F.leaky_relu(y + self.w[p + ".activate.bias"].view(1, -1, 1, 1), 0.2) * math.sqrt(2)
+        return self.leaky(y + self.w[p + ".activate.bias"].view(1, -1, 1, 1), 0.2) * math.sqrt(2)
 
     def to_rgb(self, p, x, style, skip=None):
         y = self.modulated(p + ".conv", x, style, False) + self.w[p + ".bias"]
@@ -314,7 +336,7 @@ class Networks:
 
     def inject(self, p, bits, size):
         y = self.conv(p + ".conv", bits.reshape(bits.shape[0], -1, size, size))
-        y = F.leaky_relu(y + self.w[p + ".activate.bias"].view(1, -1, 1, 1), 0.2) * math.sqrt(2)
+        y = self.leaky(y + self.w[p + ".activate.bias"].view(1, -1, 1, 1), 0.2) * math.sqrt(2)
         return y * self.w[p + ".weight"]
 
     def fuse(self, level, generated, original, a=None, b=None):
@@ -325,22 +347,23 @@ class Networks:
 
     def generator(self, image, styles, bits, noise):
         features, x = [], image
-        for level in range(7):
+        for level in range(self.levels):
             p = f"generator/pyramid.{level}."
             layer = lambda name, v, stride, pad: F.instance_norm(self.conv(p + name + ".conv", v, stride, pad))
-            y = F.leaky_relu(layer("conv1", x, 1, 1), 0.2)
+            y = self.leaky(layer("conv1", x, 1, 1), 0.2)
             stride = 1 if level == 0 else 2
-            x = (F.leaky_relu(layer("conv2", y, stride, 1), 0.2) + layer("skip", x, stride, 1)) / math.sqrt(2)
+            x = (self.leaky(layer("conv2", y, stride, 1), 0.2) + layer("skip", x, stride, 1)) / math.sqrt(2)
             features.append(x)
         g = "generator/"
-        x = self.fuse(6, self.w[g + "input.input"].expand(image.shape[0], -1, -1, -1), features[6])
+        top = self.levels - 1
+        x = self.fuse(top, self.w[g + "input.input"].expand(image.shape[0], -1, -1, -1), features[top])
         x = self.styled(g + "conv1", x, styles[0], noise[0])
         rgb = self.to_rgb(g + "to_rgb1", x, styles[1])
-        for j in range(6):
-            level, size, i = 5 - j, 8 << j, 2 * j + 1
+        for j in range(top):
+            level, size, i = top - 1 - j, 8 << j, 2 * j + 1
             x = self.styled(f"{g}convs.{2 * j}", x, styles[i], noise[2 * j + 1], True)
             a = b = None
-            if size < 256:
+            if level > 0:
                 a = self.inject(f"{g}hiding_injects.{2 * j}", bits, size)
                 b = self.inject(f"{g}hiding_injects.{2 * j + 1}", bits, size)
             x = self.fuse(level, x, features[level], a, b)
@@ -350,14 +373,14 @@ class Networks:
 
     def extractor(self, image):
         h, slope = "hiding_extractor/", 0.1
-        x = F.leaky_relu(self.conv(h + "conv1x1_input", image), slope)
+        x = self.leaky(self.conv(h + "conv1x1_input", image), slope)
         for i in range(self.extractor_blocks):
             p = f"{h}body.{i}."
-            a = F.leaky_relu(self.conv_norm(p + "conv1x1_branch_1", p + "bn_branch_1_1", x), slope)
-            a = F.leaky_relu(self.conv_norm(p + "conv3x3_branch_1", p + "bn_branch_1_2", a, 1, 1), slope)
-            b = F.leaky_relu(self.conv_norm(p + "conv1x1_branch_2", p + "bn_branch_2_1", x), slope)
+            a = self.leaky(self.conv_norm(p + "conv1x1_branch_1", p + "bn_branch_1_1", x), slope)
+            a = self.leaky(self.conv_norm(p + "conv3x3_branch_1", p + "bn_branch_1_2", a, 1, 1), slope)
+            b = self.leaky(self.conv_norm(p + "conv1x1_branch_2", p + "bn_branch_2_1", x), slope)
             x = torch.cat([a, b], 1)
-        return self.conv(h + "conv1x1_output", x, 2, 1).reshape(x.shape[0], 512, 32)
+        return self.conv(h + "conv1x1_output", x, 2, 1).reshape(x.shape[0], -1, 32)
 
     def float_to_bits(self, x):
         shifts = self.constant("shifts", lambda: torch.arange(31, -1, -1, dtype=torch.int32, device=x.device))
@@ -371,20 +394,30 @@ class Networks:
         magnitude = (1 + (bits[..., 9:] * fractions).sum(-1)) * torch.exp2((bits[..., 1:9] * exponents).sum(-1) - 127)
         return torch.where(magnitude > 50, torch.zeros_like(magnitude), (1 - 2 * bits[..., 0]) * magnitude)
 
+    def noise_layers(self):
+        """Names and sizes of the styled convolutions, in the order in which they take their noise."""
+        return [("conv1", 4)] + [(f"convs.{k}", 8 << (k // 2)) for k in range(2 * self.levels - 2)]
+
+    def identity_dim(self):
+        return int(self.w["arcface/fc.weight"].shape[0])
+
+    def bit_rows(self):
+        return 4**self.levels // 32
+
     def draw(self, image):
         """The random inputs of a call: the virtual identity's z and the noise of each styled convolution."""
         n, device = image.shape[0], image.device
-        sizes = [4] + [8 << (k // 2) for k in range(12)]
-        noise = [torch.randn(n, 1, s, s, device=device, dtype=self.dtype) for s in sizes]
-        return torch.randn(n, 512, device=device), noise, None
+        noise = [torch.randn(n, 1, s, s, device=device, dtype=self.dtype) for _, s in self.noise_layers()]
+        return torch.randn(n, self.identity_dim(), device=device), noise, None
 
     def draw_as_g2face(self, image, seed):
         """What g2face draws for this seed; with the bits that anonymize hides when nobody shall recover."""
         n, device = image.shape[0], image.device
-        names = [("conv1", 4)] + [(f"convs.{k}", 8 << (k // 2)) for k in range(12)]
-        noise = [random_normal(seed, f"generator/{name}.noise", (n, 1, s, s)).to(device, self.dtype) for name, s in names]
-        bits = (random_normal(seed, "bits that mean nothing", (n, 512, 32)) > 0).to(device, self.dtype)
-        return random_normal(seed, "virtual identity", (n, 512)).to(device), noise, bits
+        noise = [random_normal(seed, f"generator/{name}.noise", (n, 1, s, s)).to(device, self.dtype)
+                 for name, s in self.noise_layers()]
+        bits = random_normal(seed, "bits that mean nothing", (n, self.bit_rows(), 32)) > 0
+        z = random_normal(seed, "virtual identity", (n, self.identity_dim()))
+        return z.to(device), noise, bits.to(device, self.dtype)
 
     def anonymize(self, image, drawn=None):
         z, noise, bits = drawn or self.draw(image)

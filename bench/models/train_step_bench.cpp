@@ -1,5 +1,6 @@
 // Steps of training: the full model at N = 2, and the small one of configs/slim64.json at N = 16 with the identity
-// network of slim-64. Without R1. Random parameters: the time does not depend on them. Peak memory is the process's.
+// network of slim-64; R1 in no step or, "_r1", in each. Random parameters: the time does not depend on them. Peak
+// memory is the process's. The counters named like losses are those of the first step, for bench/peer_torch_train.py.
 //   G2FACE_BENCH_THREADS=2 g2face_bench --benchmark_filter=train_step/full
 
 #include <benchmark/benchmark.h>
@@ -20,15 +21,16 @@ ModelConfig small_model() {
   return c;
 }
 
-void train_step(benchmark::State& state, const ModelConfig& model, std::int64_t batch, bool lpips) {
+void train_step(benchmark::State& state, const ModelConfig& model, std::int64_t batch, bool lpips, bool r1) {
   TrainingRecipe recipe = TrainingRecipe::preset("g2face");
   recipe.batch = batch;
-  recipe.r1_interval = 1'000'000;
+  recipe.r1_interval = r1 ? 1 : 1'000'000;
   if (!lpips) recipe.weights.lpips = 0;
   Trainer trainer(model, recipe, new_parameters(Trainer::networks(recipe), model),
                   {.device = Device::cpu(), .threads = threads(), .epoch_images = 100'000});
   const Tensor images = fill("bench/faces", {batch, 3, model.resolution, model.resolution}, 0.9);
-  trainer.step({{"image", images}});  // makes the plans
+  for (const auto& [name, value] : trainer.step({{"image", images}}))  // makes the plans
+    if (name.ends_with("/total") || name.starts_with("discriminate/")) state.counters[name] = value;
   for (auto _ : state) trainer.step({{"image", images}});
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -37,11 +39,12 @@ void train_step(benchmark::State& state, const ModelConfig& model, std::int64_t 
       benchmark::Counter(static_cast<double>(batch * state.iterations()), benchmark::Counter::kIsRate);
 }
 
-BENCHMARK_CAPTURE(train_step, slim64, small_model(), 16, false)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK_CAPTURE(train_step, full, ModelConfig(), 2, true)
-    ->Unit(benchmark::kMillisecond)
-    ->UseRealTime()
-    ->Iterations(2);
+void twice(benchmark::internal::Benchmark* b) { b->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(2); }
+
+BENCHMARK_CAPTURE(train_step, slim64, small_model(), 16, false, false)->Apply(twice);
+BENCHMARK_CAPTURE(train_step, slim64_r1, small_model(), 16, false, true)->Apply(twice);
+BENCHMARK_CAPTURE(train_step, full, ModelConfig(), 2, true, false)->Apply(twice);
+BENCHMARK_CAPTURE(train_step, full_r1, ModelConfig(), 2, true, true)->Apply(twice);
 
 }  // namespace
 }  // namespace g2face::bench

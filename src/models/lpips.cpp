@@ -61,15 +61,25 @@ std::vector<Value> vgg_features(const Scope& s, Value image, std::int64_t width)
 Value lpips(const Scope& s, Value a, Value b, const ModelConfig& config) {
   check<ShapeError>(a.shape() == b.shape() && a.shape().rank() == 4 && a.shape()[1] == 3, "lpips '", s.path(),
                     "': images ", a.shape(), " and ", b.shape(), " are not both [N,3,H,W]");
-  const Value scaled_a = scaled(s / "scaling_layer", a), scaled_b = scaled(s / "scaling_layer", b);
-  const std::vector<Value> fa = vgg_features(s, scaled_a, config.lpips_width);
-  const std::vector<Value> fb = vgg_features(s, scaled_b, config.lpips_width);
+  const std::vector<Value> of_a = lpips_features(s, a, config), of_b = lpips_features(s, b, config);
+  return lpips_distance(s, of_a, of_b);
+}
+
+std::vector<Value> lpips_features(const Scope& s, Value image, const ModelConfig& config) {
+  std::vector<Value> features = vgg_features(s, scaled(s / "scaling_layer", image), config.lpips_width);
+  for (Value& x : features) x = unit_length(x);
+  return features;
+}
+
+Value lpips_distance(const Scope& s, std::span<const Value> a, std::span<const Value> b) {
+  check<ShapeError>(a.size() == slices.size() && b.size() == slices.size(), "lpips '", s.path(), "': ", a.size(),
+                    " and ", b.size(), " maps of features, expected ", slices.size(), " of each image");
   Value total;
-  for (std::size_t k = 0; k < fa.size(); ++k) {
+  for (std::size_t k = 0; k < slices.size(); ++k) {
     const Scope lin = s / str("lin", k);
-    const std::int64_t channels = fa[k].shape()[1];
+    const std::int64_t channels = a[k].shape()[1];
     const Value w = (lin / "model" / 1).param("weight", {1, channels, 1, 1}, published_weights(k, channels));
-    const Value difference = square(unit_length(fa[k]) - unit_length(fb[k]));
+    const Value difference = square(a[k] - b[k]);
     const Value weighted = lin.result(sum(difference * w, {.axes = {1}, .keep_dims = true}));
     const Value term = mean(weighted, {.axes = {2, 3}, .keep_dims = true});
     (s / "per_layer" / static_cast<int>(k)).result(reshape(term, {term.shape()[0]}));

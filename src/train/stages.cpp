@@ -42,9 +42,10 @@ class Losses {
 };
 
 /// What both stages want of a generated picture: that it looks like the original, real, and holds its bits.
+/// `features`: of the original, for LPIPS.
 void add_losses_of_picture(Losses& losses, const TrainingNetworks& n, const GeneratedFace& face, Value original,
-                           const FaceGeometry& original_geometry, Value bits, const Channel& augment,
-                           const LossWeights& w) {
+                           const FaceGeometry& original_geometry, std::span<const Value> features, Value bits,
+                           const Channel& augment, const LossWeights& w) {
   if (n.face_model.vertices > 0) {
     const GeometryLoss geometry = geometry_loss(original_geometry, face.geometry);
     losses.add("shape", w.shape, [&] { return geometry.shape; });
@@ -52,7 +53,8 @@ void add_losses_of_picture(Losses& losses, const TrainingNetworks& n, const Gene
     losses.add("colours", w.colours, [&] { return geometry.colours; });
   }
   losses.add("l1", w.l1, [&] { return l1(face.image, original); });
-  losses.add("lpips", w.lpips, [&] { return mean(lpips(n.lpips, face.image, original, n.config)); });
+  losses.add("lpips", w.lpips,
+             [&] { return mean(lpips_distance(n.lpips, lpips_features(n.lpips, face.image, n.config), features)); });
   losses.add("adversarial", w.adversarial,
              [&] { return generator_loss(discriminator(n.discriminator, through(augment, face.image), n.config)); });
   losses.add("hiding", w.hiding, [&] { return hidden_bits(face.logits, bits); });
@@ -105,7 +107,8 @@ AnonymizeStage anonymize_stage(const TrainingNetworks& n, const AnonymizeInputs&
   losses.add("diversity", w.diversity, [&] { return diversity(stage.virtual_identity); });
   losses.add("consistency", w.consistency, [&] { return same_identity(stage.virtual_identity, face.identity); });
   losses.add("identity", w.identity, [&] { return other_identity(stage.identity, face.identity); });
-  add_losses_of_picture(losses, n, face, in.image, stage.geometry, in.bits, in.augment, w);
+  if (w.lpips != 0) stage.features = lpips_features(n.lpips, in.image, n.config);
+  add_losses_of_picture(losses, n, face, in.image, stage.geometry, stage.features, in.bits, in.augment, w);
   face.losses = std::move(losses.terms);
   face.loss = losses.total;
   return stage;
@@ -115,7 +118,10 @@ GeneratedFace recover_stage(const TrainingNetworks& n, const RecoverInputs& in, 
   GeneratedFace face = generate(n, in.anonymized, in.identity, in.coefficients, in.bits, in.noise, in.channel);
   Losses losses;
   losses.add("identity", w.identity, [&] { return same_identity(in.original_identity, face.identity); });
-  add_losses_of_picture(losses, n, face, in.image, geometry_of(n, in.original_coefficients), in.bits, in.augment, w);
+  std::vector<Value> features = in.features;
+  if (features.empty() && w.lpips != 0) features = lpips_features(n.lpips, in.image, n.config);
+  add_losses_of_picture(losses, n, face, in.image, geometry_of(n, in.original_coefficients), features, in.bits,
+                        in.augment, w);
   face.losses = std::move(losses.terms);
   face.loss = losses.total;
   return face;

@@ -96,6 +96,8 @@ struct Trainer::State {
     return {.seed = seeds_of_pictures.graph->constant(all)};
   }
 
+  static std::string feature_name(std::size_t depth) { return str("features at depth ", depth); }
+
   static Value seeds(TrainingJob& j, std::int64_t n) { return j.input("seeds", {DType::i64, {n}}); }
 
   void build_anonymize(TrainingJob& j) const {
@@ -123,14 +125,21 @@ struct Trainer::State {
                  {"coefficients", stage.coefficients},
                  {"coefficients of anonymized", stage.generated.coefficients},
                  {"bits", read}};
+    // Elsewhere they would travel through the host, which takes longer than to compute them again.
+    if (options.device.kind == Device::Kind::cpu)
+      for (std::size_t k = 0; k < stage.features.size(); ++k) j.outputs[feature_name(k)] = stage.features[k];
   }
 
-  void build_recover(TrainingJob& j) const {
+  void build_recover(TrainingJob& j, const Batch& known) const {
     const std::int64_t n = share.count;
     const TrainingNetworks networks(j.graph, model, mesh);
     const Value seed = seeds(j, n), identity = j.input("identity", identity_type(n));
     const Value bits = recipe.recover_bits == RecoverBits::fresh ? random_bits(recipe.bits, seed, n, model)
                                                                  : j.input("bits", bits_type(n));
+    std::vector<Value> features;
+    for (auto found = known.find(feature_name(0)); found != known.end();
+         found = known.find(feature_name(features.size())))
+      features.push_back(j.input(found->first, found->second.type()));
     const GeneratedFace face = recover_stage(
         networks,
         {.image = j.input("image", images_type(n)),
@@ -142,7 +151,8 @@ struct Trainer::State {
          .bits = bits,
          .noise = noise(seed),
          .channel = [&](Value x) { return channel(x, seed, recipe.channel); },
-         .augment = [&](Value x) { return ada.augment(j, "recovered", x); }},
+         .augment = [&](Value x) { return ada.augment(j, "recovered", x); },
+         .features = features},
         recipe.weights);
     engine->minimize(j, face.loss, {&networks.generator, &networks.style_mlp, &networks.hiding_extractor}, rates);
     engine->average(j, {&networks.generator, &networks.style_mlp, &networks.hiding_extractor});
@@ -190,7 +200,7 @@ struct Trainer::State {
 
     inputs["seeds"] = seeds_of("recover");
     inputs["step"] = whole_number(2 * number_of_step);
-    TrainingJob& recover = engine->job("recover", [&](TrainingJob& j) { build_recover(j); });
+    TrainingJob& recover = engine->job("recover", [&](TrainingJob& j) { build_recover(j, inputs); });
     inputs.merge(engine->run(recover, inputs));
     engine->add_report("recover", recover, number_of_step, report);
 

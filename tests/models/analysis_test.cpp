@@ -123,6 +123,9 @@ TEST_CASE("images of another size are refused by the networks of one size") {
   CHECK_EQ(extractor_map(s, e.input("odd", {1, 3, 7, 10}), tiny).shape(), Shape({1, 1, 4, 5}));
   CHECK_THROWS_WITH_AS(lpips(s, image, e.input("wide", {1, 3, 8, 9}), tiny),
                        "lpips 'n': images [1,3,8,8] and [1,3,8,9] are not both [N,3,H,W]", ShapeError);
+  const std::vector<Value> maps = lpips_features(s, e.input("large", {1, 3, 16, 16}), tiny);
+  CHECK_THROWS_WITH_AS(lpips_distance(s, maps, std::span(maps).first(4)),
+                       "lpips 'n': 5 and 4 maps of features, expected 5 of each image", ShapeError);
   CHECK_THROWS_WITH_AS(recon(s, e.input("flat", {3, 8, 8}), tiny), "recon 'n': image [3,8,8] is not [N,3,H,W]",
                        ShapeError);
 }

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <map>
@@ -155,6 +156,21 @@ TEST_CASE("trainer: fixed noise is the same for each picture, fresh noise is not
     const bool same = std::equal(pictures.begin(), pictures.begin() + photo.numel(), pictures.begin() + photo.numel());
     CHECK(same == (noise == TrainingNoise::fixed));
   }
+}
+
+TEST_CASE("trainer: features of the photo that one stage hands to the next are those that it would compute") {
+  const ModelConfig model = tests::tiny_config();
+  const TrainingRecipe recipe = quick();
+  const auto lpips_on = [&](Device device) {  // only the CPU hands them over
+    TrainingOptions options = on_cpu();
+    options.device = device;
+    const StepReport r = Trainer(model, recipe, start_of(model, recipe), options).step({{"image", faces(4, 16, 0)}});
+    const std::map<std::string, double> by_name(r.begin(), r.end());
+    return std::array{by_name.at("anonymize/lpips"), by_name.at("recover/lpips")};
+  };
+  const auto cpu = lpips_on(Device::cpu()), loops = lpips_on(Device::reference());
+  CHECK(cpu[0] == doctest::Approx(loops[0]).epsilon(1e-4));
+  CHECK(cpu[1] == doctest::Approx(loops[1]).epsilon(1e-2));  // after a step whose signs rounding may turn
 }
 
 TEST_CASE("trainer: it learns") {

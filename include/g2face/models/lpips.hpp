@@ -1,6 +1,7 @@
 #pragma once
 // How different do two images look: LPIPS v0.1 (Zhang et al. 2018) on the features of VGG16.
 
+#include <span>
 #include <vector>
 
 #include "g2face/models/config.hpp"
@@ -19,5 +20,10 @@ std::vector<Value> vgg_features(const Scope& s, Value image, std::int64_t width)
 /// The channel weights begin with the published ones, so only VGG16 has to be trained or loaded.
 /// Unlike the reference, gradients are finite where all features of a pixel are zero.
 Value lpips(const Scope& s, Value a, Value b, const ModelConfig& config = {});
+
+/// The same in two steps, for an image that is compared more than once: the five maps of features of unit length, and
+/// the distance between two images that have these.   image [N,3,H,W], -1..1
+std::vector<Value> lpips_features(const Scope& s, Value image, const ModelConfig& config = {});
+Value lpips_distance(const Scope& s, std::span<const Value> a, std::span<const Value> b);
 
 }  // namespace g2face

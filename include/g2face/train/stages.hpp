@@ -75,7 +75,8 @@ struct AnonymizeInputs {
 struct AnonymizeStage {
   Value identity, coefficients;  // of the original
   FaceGeometry geometry;
-  Value virtual_identity;  // [N,identity_dim]
+  Value virtual_identity;       // [N,identity_dim]
+  std::vector<Value> features;  // of the original, for LPIPS; none if that weighs nothing
   GeneratedFace generated;
 };
 /// Terms: diversity, consistency, identity, shape, landmarks, colours, l1, lpips, adversarial, hiding.
@@ -91,6 +92,7 @@ struct RecoverInputs {
   Value bits;                   // [N,bit_rows,32] to hide
   GeneratorNoise noise;
   Channel channel, augment = {};
+  std::vector<Value> features = {};  // of the original, as the anonymizing stage has them; if none, they are computed
 };
 /// Terms: identity, shape, landmarks, colours, l1, lpips, adversarial, hiding.
 GeneratedFace recover_stage(const TrainingNetworks& networks, const RecoverInputs& in, const LossWeights& weights);
