@@ -54,9 +54,11 @@ class ModelJob final : public TrainJob {
 }  // namespace
 
 void add_train(CLI::App& app, int& code) {
-  CLI::App* command = app.add_subcommand("train", "Train a model on a folder of aligned faces");
+  CLI::App* command =
+      app.add_subcommand("train", "Train a model on a folder of aligned faces, or a network that it needs");
   add_train_options(
       *command, [] { return std::make_unique<ModelJob>(); }, code);
+  add_train_identity(*command, code);
 }
 
 }  // namespace g2face::cli

@@ -82,7 +82,10 @@ class Run {
  public:
   Run(const TrainOptions& o, TrainJob& job)
       : options_(o), job_(job), folder_(o.output), store_((folder_ / "checkpoints").string()) {
+    check<UsageError>(!o.output.empty(), "-o is required: the folder of the run");
     read_config();
+    check<UsageError>(!o.data.empty() || !job.needs_data(),
+                      "--data is required: a folder of images, or a list of them");
     store_ = CheckpointStore((folder_ / "checkpoints").string(), settings().keep, note());
     where_ = resolve(o.common);
     data_ = job_.data(o.data, note());
@@ -287,9 +290,8 @@ void add_missing_networks(Parameters& given, std::span<const std::string_view> n
 void add_train_options(CLI::App& command, const std::function<std::unique_ptr<TrainJob>()>& make, int& code) {
   const auto o = std::make_shared<TrainOptions>();
   command.add_option("--config", o->config, "training configuration (JSON, see docs/training.md and configs/)");
-  command.add_option("--data", o->data, "folder of images, or a file with a path in each line")->required();
-  command.add_option("-o,--output", o->output, "folder of the run: checkpoints, samples, TensorBoard events, log")
-      ->required();
+  command.add_option("--data", o->data, "folder of images, or a file with a path in each line");
+  command.add_option("-o,--output", o->output, "folder of the run: checkpoints, samples, TensorBoard events, log");
   command.add_option("--start", o->start, "parameters to begin with (.safetensors); later files win");
   command.add_option("--steps", o->steps, "stop after this step, in place of the configuration's \"steps\"")
       ->check(CLI::PositiveNumber);
@@ -298,7 +300,8 @@ void add_train_options(CLI::App& command, const std::function<std::unique_ptr<Tr
   command.add_flag("--resume", o->resume, "go on where the run in the output folder stopped");
   command.add_flag("--untrained", o->untrained, "allow random parameters for networks that are not trained");
   add_common_options(command, o->common);
-  command.callback([o, seed, make, &code] {
+  command.callback([o, seed, make, &command, &code] {
+    if (!command.get_subcommands().empty()) return;
     o->has_seed = seed->count() > 0;
     const std::unique_ptr<TrainJob> job = make();
     code = Run(*o, *job).train();

@@ -42,14 +42,19 @@ class TrainJob {
   virtual std::int64_t batch() const = 0;
 
   using Report = std::function<void(const std::string&)>;
+  /// Whether it cannot do without --data.
+  virtual bool needs_data() const { return true; }
   virtual std::unique_ptr<BatchSource> data(const std::string& path, const Report& report) = 0;
   /// Parameters to begin with, where `given` lacks them.
   virtual Parameters start(Parameters given, bool untrained) = 0;
   virtual std::unique_ptr<Training> make(Parameters start, const TrainingOptions& options) = 0;
 };
 
-/// A command that runs a job of its own: `make` gives it.
+/// A command that runs a job of its own, unless one of its subcommands was asked for: `make` gives it.
 void add_train_options(CLI::App& command, const std::function<std::unique_ptr<TrainJob>()>& make, int& code);
+
+/// Trainings of single networks, below the command `train`.
+void add_train_identity(CLI::App& train, int& code);
 
 /// Adds fresh parameters for networks that `given` lacks. Those in `frozen` are not trained: what they see decides
 /// everything, so they have to be given. Throws UsageError, which names the network.

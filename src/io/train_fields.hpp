@@ -1,12 +1,14 @@
 #pragma once
-// Fields that the configurations of all trainings have.
+// What the configurations of all trainings have in common.
 
+#include "g2face/error.hpp"
 #include "g2face/train/config.hpp"
 #include "io/config_fields.hpp"
 
 namespace g2face::io {
 
 constexpr WholeRange positive{1, std::int64_t{1} << 53};
+constexpr WholeRange interval{1, 1'000'000};  // steps, an int
 
 inline void adam_fields(ConfigFields& f, AdamAttrs& adam) {
   f.group("adam", [&] {
@@ -32,6 +34,23 @@ inline void run_fields(ConfigFields& f, RunSettings& run) {
   f.field("samples", run.samples, {1, 64});
   f.field("cache_mb", run.cache_mb, {0, 1'000'000});
   f.field("data_threads", run.data_threads, {1, 64});
+}
+
+/// Reads a configuration whose fields have the values of presets where they are missing: `fields` visits it for their
+/// names, `begin` sets what these stand for, and over that all is read again. What `begin` and `validate` throw comes
+/// out as ConfigError, "WHERE: ...".
+inline void read_over_presets(std::string_view json, const std::string& where, const VisitFields& fields,
+                              const std::function<void()>& begin, const std::function<void()>& validate) {
+  read_config(json, where, fields);
+  try {
+    begin();
+    read_config(json, where, fields);
+    validate();
+  } catch (const ConfigError&) {
+    throw;
+  } catch (const Error& e) {
+    throw ConfigError(str(where, ": ", e.what()));
+  }
 }
 
 }  // namespace g2face::io
