@@ -59,6 +59,7 @@ void add_train(CLI::App& app, int& code) {
   add_train_options(
       *command, [] { return std::make_unique<ModelJob>(); }, code);
   add_train_identity(*command, code);
+  add_train_recon(*command, code);
 }
 
 }  // namespace g2face::cli

@@ -55,6 +55,7 @@ void add_train_options(CLI::App& command, const std::function<std::unique_ptr<Tr
 
 /// Trainings of single networks, below the command `train`.
 void add_train_identity(CLI::App& train, int& code);
+void add_train_recon(CLI::App& train, int& code);
 
 /// Adds fresh parameters for networks that `given` lacks. Those in `frozen` are not trained: what they see decides
 /// everything, so they have to be given. Throws UsageError, which names the network.
