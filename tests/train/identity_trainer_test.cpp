@@ -112,8 +112,9 @@ TEST_CASE("identity trainer: both networks learn who is who, by labels, and leav
     CHECK(ModelConfig::of(left) == model);
     CHECK(left.size() == fresh(model).size());  // neither classes nor what the optimizer keeps
     const Parameters begun = fresh(model);
-    for (const auto& [name, tensor] : begun)
-      CHECK_MESSAGE(std::memcmp(left.at(name).data(), tensor.data(), tensor.bytes()) != 0, name);
+    for (const auto& entry : begun)
+      CHECK_MESSAGE(std::memcmp(left.at(entry.first).data(), entry.second.data(), entry.second.bytes()) != 0,
+                    entry.first);
   }
 }
 
@@ -161,9 +162,9 @@ TEST_CASE("identity trainer: a teacher is imitated without labels, and is left a
     CHECK(after.numbers.size() == 1);
     CHECK(trainer.state().contains("projection/weight") == (length != 6));
     const Parameters state = trainer.state();
-    for (const auto& [name, tensor] : knows) {
-      const Tensor& kept = state.at(str("teacher/", name.substr(name.find('/') + 1)));
-      CHECK_MESSAGE(std::memcmp(kept.data(), tensor.data(), tensor.bytes()) == 0, name);
+    for (const auto& entry : knows) {
+      const Tensor& kept = state.at(str("teacher/", entry.first.substr(entry.first.find('/') + 1)));
+      CHECK_MESSAGE(std::memcmp(kept.data(), entry.second.data(), entry.second.bytes()) == 0, entry.first);
     }
   }
 }

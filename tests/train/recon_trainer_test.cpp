@@ -80,7 +80,7 @@ TEST_CASE("reference layout: 80, 64 and 80 modes, of which those that were there
   CHECK(zero);
   for (const float level : head().at("face_model/mean_texture").as<float>()) CHECK((level > 0 && level < 1));
   const Parameters again = reference_layout(head());
-  for (const auto& [name, tensor] : head()) CHECK_MESSAGE(same(again.at(name), tensor), name);
+  for (const auto& entry : head()) CHECK_MESSAGE(same(again.at(entry.first), entry.second), entry.first);
   CHECK_THROWS_AS(reference_layout({}), CheckpointError);
   Parameters few = before;
   few.set("face_model/landmarks", Tensor::zeros({DType::i32, {5}}));
@@ -109,8 +109,8 @@ TEST_CASE("rendered faces: a function of the position; faces stand where aligned
   for (std::size_t i = 0; i < 16; ++i) {
     const auto point = [&](std::size_t l, std::size_t axis) { return at.as<double>()[(68 * i + l) * 2 + axis] / 224; };
     double eyes = 0, mouth = 0;
-    for (const std::size_t l : {36, 39, 42, 45}) eyes += point(l, 1) / 4;
-    for (const std::size_t l : {48, 54}) mouth += point(l, 1) / 2;
+    for (const std::size_t l : {36U, 39U, 42U, 45U}) eyes += point(l, 1) / 4;
+    for (const std::size_t l : {48U, 54U}) mouth += point(l, 1) / 2;
     // 1 % N in place, cut at 2.5; perspective moves the projected middle a little off the projection of the middle.
     CHECK(1 - (eyes + mouth) / 2 == doctest::Approx(0.616).epsilon(0.06));
     CHECK(eyes - mouth > 0.2);
@@ -146,7 +146,7 @@ TEST_CASE("recon trainer: it learns, and leaves network and face model to begin 
   CHECK(after.pictures[2].second.shape() == Shape{8, 3, 32, 32});
 
   const Parameters left = trainer.model();
-  for (const auto& [name, tensor] : head()) CHECK_MESSAGE(same(left.at(name), tensor), name);
+  for (const auto& entry : head()) CHECK_MESSAGE(same(left.at(entry.first), entry.second), entry.first);
   CHECK(FaceModel::of(left).facts == FaceModelFacts::of(head()));
   CHECK(ModelConfig::of(left) == tiny());
   CHECK_FALSE(left.contains("adam/second/recon/backbone.conv1.weight"));
@@ -177,7 +177,7 @@ TEST_CASE("recon trainer: stopped and resumed is the same, bit for bit, with pho
   for (int i = 2; i < 4; ++i) second.step(batch(i));
   const Parameters a = whole.state(), b = second.state();
   CHECK(a.size() == b.size());
-  for (const auto& [name, tensor] : a) CHECK_MESSAGE(same(b.at(name), tensor), name);
+  for (const auto& entry : a) CHECK_MESSAGE(same(b.at(entry.first), entry.second), entry.first);
 }
 
 TEST_CASE("recon trainer: photos alone teach it, through the drawing") {
