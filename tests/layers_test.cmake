@@ -47,6 +47,7 @@ set(exceptions
     "src/io/(train|prior)_(config.cpp|fields.hpp) train" # likewise
     "src/io/face_model_(facts|import).cpp models" # likewise; and what files of others become
     "src/io/synthetic_label.* face" # likewise
+    "src/io/(identity|recon)_config.cpp train" # likewise
     "src/graph/print.cpp ops" # numbers as text
     "src/graph/gradients.cpp ops" # adds up cotangents, in the graph it extends
     "src/plan/.* ops" # passes rewrite the graph with ops; the public headers of plan do without

@@ -19,11 +19,11 @@
 #include <random>
 #include <string>
 
+#include "bench/line_plot.hpp"
 #include "g2face/face/photometric.hpp"
 #include "g2face/models/renderer.hpp"
 #include "g2face/ops.hpp"
 #include "g2face/parameters.hpp"
-#include "bench/line_plot.hpp"
 
 using namespace g2face;
 

@@ -22,6 +22,7 @@ class ModelJob final : public TrainJob {
   std::uint64_t& seed() override { return config_.recipe.seed; }
   std::int64_t batch() const override { return config_.recipe.batch; }
 
+  bool shares_batches() const override { return true; }
   std::unique_ptr<BatchSource> data(const std::string& path, const Report& report) override {
     return images(path, config_.recipe.flip, report);
   }
@@ -62,6 +63,8 @@ void add_train(CLI::App& app, int& code) {
   add_train_options(
       *command, [] { return std::make_unique<ModelJob>(); }, code);
   add_train_prior(*command, code);
+  add_train_identity(*command, code);
+  add_train_recon(*command, code);
 }
 
 }  // namespace g2face::cli

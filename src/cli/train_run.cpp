@@ -89,7 +89,10 @@ class Run {
         store_((folder_ / "checkpoints").string()) {
     check<UsageError>(!o.output.empty(), "-o is required: the folder of the run");
     read_config();
-    check<UsageError>(!o.data.empty(), "--data is required: a folder of images, or a list of them");
+    check<UsageError>(!o.data.empty() || !job.needs_data(),
+                      "--data is required: a folder of images, or a list of them");
+    check<UsageError>(ranks_of(ranks_) == 1 || job.shares_batches(),
+                      "this training runs in one process, and was started with ", ranks_of(ranks_));
     check<UsageError>(job_.batch() % ranks_of(ranks_) == 0, "\"batch\" is ", job_.batch(),
                       ", which cannot be shared equally by ", ranks_of(ranks_), " ranks");
     store_ = CheckpointStore((folder_ / "checkpoints").string(), settings().keep, note());
@@ -333,6 +336,10 @@ class Run {
 };
 
 }  // namespace
+
+std::unique_ptr<BatchSource> TrainJob::test_data(const std::string& path, const Report&) {
+  throw UsageError(str("--test ", path, ": this training measures what it holds out itself: leave --test out"));
+}
 
 bool has_network(const Parameters& parameters, std::string_view network) {
   return std::any_of(parameters.begin(), parameters.end(),

@@ -43,9 +43,13 @@ class TrainJob {
   virtual std::int64_t batch() const = 0;
 
   using Report = std::function<void(const std::string&)>;
+  /// Whether it cannot do without --data.
+  virtual bool needs_data() const { return true; }
+  /// Whether several ranks can share a batch of it.
+  virtual bool shares_batches() const { return false; }
   virtual std::unique_ptr<BatchSource> data(const std::string& path, const Report& report) = 0;
-  /// The same as they are: not mirrored.
-  virtual std::unique_ptr<BatchSource> test_data(const std::string& path, const Report& report) = 0;
+  /// The same as they are: not mirrored. Throws UsageError where a training holds out images of its own.
+  virtual std::unique_ptr<BatchSource> test_data(const std::string& path, const Report& report);
   /// Parameters to begin with, where `given` lacks them.
   virtual Parameters start(Parameters given, bool untrained) = 0;
   virtual std::unique_ptr<Training> make(Parameters start, const TrainingOptions& options) = 0;
@@ -58,14 +62,16 @@ void add_train_options(CLI::App& command, const std::function<std::unique_ptr<Tr
 std::unique_ptr<BatchSource> image_batches(const std::string& path, DatasetOptions options, const RunSettings& run,
                                            std::int64_t batch, const TrainJob::Report& report);
 
+/// Trainings of single networks, below the command `train`.
+void add_train_prior(CLI::App& train, int& code);
+void add_train_identity(CLI::App& train, int& code);
+void add_train_recon(CLI::App& train, int& code);
+
 /// Adds fresh parameters for networks that `given` lacks. Those in `frozen` are not trained: what they see decides
 /// everything, so they have to be given. Throws UsageError, which names the network.
 void add_missing_networks(Parameters& given, std::span<const std::string_view> networks,
                           std::span<const std::string_view> frozen, const ModelConfig& model, std::uint64_t seed,
                           bool untrained);
 bool has_network(const Parameters& parameters, std::string_view network);
-
-/// Trainings of single networks, below the command `train`.
-void add_train_prior(CLI::App& train, int& code);
 
 }  // namespace g2face::cli

@@ -1,6 +1,10 @@
 #include "g2face/train/ada.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <span>
+#include <utility>
+#include <vector>
 
 #include "g2face/ops/random.hpp"
 
@@ -18,10 +22,23 @@ double read(const Parameters& from, const std::string& name, double least, doubl
   return value;
 }
 
+/// Those of one rank, of a tensor f32 [N,...].
+Tensor rows(const Tensor& all, const Share& share) {
+  if (share.count == all.shape()[0]) return all;
+  std::vector<std::int64_t> shape(all.shape().begin(), all.shape().end());
+  shape[0] = share.count;
+  Tensor part({DType::f32, Shape(shape)});
+  const std::int64_t row = all.numel() / all.shape()[0];
+  std::ranges::copy(all.as<float>().subspan(static_cast<std::size_t>(share.first * row), part.as<float>().size()),
+                    part.mutable_as<float>().begin());
+  return part;
+}
+
 }  // namespace
 
-AdaptiveAugment::AdaptiveAugment(const AdaSettings& settings, std::uint64_t seed, const Parameters& start)
-    : seed_(seed), state_{.settings = settings, .p = settings.p} {
+AdaptiveAugment::AdaptiveAugment(const AdaSettings& settings, std::uint64_t seed, const Parameters& start,
+                                 std::shared_ptr<Communicator> ranks)
+    : seed_(seed), state_{.settings = settings, .p = settings.p}, ranks_(std::move(ranks)) {
   settings.validate();
   if (!on() || !start.contains("ada/p")) return;
   constexpr double many = 0x1p53;
@@ -46,14 +63,22 @@ void AdaptiveAugment::draw(const std::string& place, std::int64_t first, const I
   if (!on()) return;
   const std::string name = name_of(place);
   const DrawKey key{.seed = seed_, .stream = random_stream(name), .first = static_cast<std::uint64_t>(first)};
-  Augmentation drawn = draw_augmentation(state_.p, key, images);
-  inputs[name + "/geometry"] = std::move(drawn.geometry);
-  inputs[name + "/pads"] = std::move(drawn.pads);
-  inputs[name + "/colours"] = std::move(drawn.colours);
+  const Augmentation drawn = draw_augmentation(state_.p, key, images);
+  const Share share = share_of(images.samples, ranks_);
+  inputs[name + "/geometry"] = rows(drawn.geometry, share);
+  inputs[name + "/pads"] = drawn.pads;
+  inputs[name + "/colours"] = rows(drawn.colours, share);
 }
 
 void AdaptiveAugment::tune(const Tensor& real_logits) {
-  if (on()) state_.tune(real_logits);
+  if (!on()) return;
+  if (!ranks_) {
+    state_.tune(real_logits);
+    return;
+  }
+  double signs = sum_of_signs(real_logits);
+  ranks_->all_reduce(std::span(&signs, 1));
+  state_.tune(signs, real_logits.numel() * ranks_->ranks());
 }
 
 void AdaptiveAugment::report(StepReport& report) const {

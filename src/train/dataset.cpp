@@ -4,6 +4,7 @@
 #include <array>
 #include <condition_variable>
 #include <exception>
+#include <filesystem>
 #include <iomanip>
 #include <mutex>
 #include <optional>
@@ -22,12 +23,21 @@ namespace {
 
 /// Levels [3,size,size].
 using Pixels = std::shared_ptr<const std::vector<std::uint8_t>>;
+struct Read {
+  Pixels pixels;
+  std::int64_t number = 0;  // of the image
+};
+
+ImageNames names_of(const std::string& path) {
+  io::ImageList list = io::list_images(path);
+  return {path, list.root.string(), std::move(list.names)};
+}
 
 /// Images by number, from their files or from memory. Threads may share it.
 class Files {
  public:
-  Files(const std::string& path, const DatasetOptions& options)
-      : path_(path), options_(options), list_(io::list_images(path)), entries_(list_.names.size()) {}
+  Files(ImageNames images, const DatasetOptions& options)
+      : options_(options), list_(std::move(images)), entries_(list_.names.size()) {}
 
   std::int64_t count() const { return static_cast<std::int64_t>(entries_.size()); }
 
@@ -43,23 +53,24 @@ class Files {
   }
 
   /// The image of that number, or the next one that can be read.
-  Pixels image(std::int64_t wanted) {
+  Read image(std::int64_t wanted) {
     for (std::int64_t i = 0; i < count(); ++i) {
-      const auto index = static_cast<std::size_t>((wanted + i) % count());
+      const std::int64_t number = (wanted + i) % count();
+      const auto index = static_cast<std::size_t>(number);
       {
         const std::lock_guard lock(mutex_);
         if (entries_[index].unreadable) continue;
-        if (entries_[index].kept) return entries_[index].kept;
+        if (entries_[index].kept) return {entries_[index].kept, number};
       }
       try {
         Pixels pixels = read(index);
         keep(index, pixels);
-        return pixels;
+        return {pixels, number};
       } catch (const ImageError& error) {
         give_up(index, error.what());
       }
     }
-    throw ImageError(str(path_, ": none of its ", count(), " images can be read"));
+    throw ImageError(str(list_.source, ": none of its ", count(), " images can be read"));
   }
 
  private:
@@ -69,7 +80,7 @@ class Files {
   };
 
   Pixels read(std::size_t index) const {
-    const Tensor image = load_image((list_.root / list_.names[index]).string());
+    const Tensor image = load_image((std::filesystem::path(list_.root) / list_.names[index]).string());
     const std::int64_t height = image.shape()[2], width = image.shape()[3];
     const Tensor resized = crop_resize(image, {0, 0, width, height}, options_.size, options_.size);
     const std::span<const float> values = resized.as<float>();
@@ -98,14 +109,13 @@ class Files {
       options_.report(str(why, ": is passed over"));
     }
     constexpr std::int64_t always_allowed = 3;
-    check<ImageError>(found <= always_allowed || found * 100 <= count(), path_, ": ", found, " of its ", count(),
+    check<ImageError>(found <= always_allowed || found * 100 <= count(), list_.source, ": ", found, " of its ", count(),
                       " images cannot be read, more than 1 %, the last one because of ", why,
                       ": repair or remove them");
   }
 
-  const std::string path_;
   const DatasetOptions& options_;
-  const io::ImageList list_;
+  const ImageNames list_;
   mutable std::mutex mutex_;  // of what follows
   std::vector<Entry> entries_;
   std::int64_t kept_bytes_ = 0, unreadable_ = 0;
@@ -122,7 +132,7 @@ struct Course {
 };
 
 struct Item {
-  Pixels pixels;
+  Read image;
   bool mirrored = false;
   std::exception_ptr error;
 };
@@ -130,9 +140,9 @@ struct Item {
 }  // namespace
 
 struct Dataset::State {
-  State(const std::string& path, DatasetOptions given)
+  State(ImageNames images, DatasetOptions given)
       : options(std::move(given)),
-        files(path, options),
+        files(std::move(images), options),
         sampler(files.count(), options.seed, options.flip),
         ring(static_cast<std::size_t>(options.ahead)) {
     try {
@@ -168,7 +178,7 @@ struct Dataset::State {
         const Sampler::Pick pick = sampler.at(course->position(n));
         item.mirrored = pick.mirrored;
         lock.unlock();
-        item.pixels = files.image(pick.index);
+        item.image = files.image(pick.index);
       } catch (...) {
         item.error = std::current_exception();
       }
@@ -215,17 +225,29 @@ struct Dataset::State {
   std::int64_t courses = 0;               // begun so far: tells what belongs to an earlier one
   std::int64_t claimed = 0;               // images of the course that threads have begun
   std::int64_t taken = 0;                 // and that went out
+  std::vector<std::int64_t> picked;       // numbers of those of the last batch
   std::vector<std::optional<Item>> ring;  // image n of the course is in slot n modulo its size
   bool stopping = false;
   std::vector<std::thread> threads;
 };
 
-Dataset::Dataset(const std::string& path, DatasetOptions options) {
+namespace {
+void check_options(const DatasetOptions& options) {
   check(options.size > 0 && options.size <= 16384, "dataset: size is ", options.size, ", expected 1 to 16384");
   check(options.threads > 0 && options.threads <= 1024, "dataset: threads are ", options.threads,
         ", expected 1 to 1024");
   check(options.ahead > 0, "dataset: ahead is ", options.ahead, ", expected 1 at least");
-  state_ = std::make_unique<State>(path, std::move(options));
+}
+}  // namespace
+
+Dataset::Dataset(const std::string& path, DatasetOptions options) {
+  check_options(options);
+  state_ = std::make_unique<State>(names_of(path), std::move(options));
+}
+Dataset::Dataset(ImageNames images, DatasetOptions options) {
+  check_options(options);
+  check<ImageError>(!images.names.empty(), images.source, ": no images are left to look at: add some");
+  state_ = std::make_unique<State>(std::move(images), std::move(options));
 }
 Dataset::~Dataset() = default;
 Dataset::Dataset(Dataset&&) noexcept = default;
@@ -244,9 +266,12 @@ Tensor Dataset::batch(std::int64_t position, std::int64_t global_batch, int rank
   }
   Tensor images({DType::f32, {local, 3, size, size}});
   float* out = images.mutable_as<float>().data();
+  state_->picked.clear();
   for (std::int64_t i = 0; i < local; ++i) {
     const Item item = state_->take();
-    for (auto row = item.pixels->begin(); row != item.pixels->end(); row += size, out += size) {
+    const std::vector<std::uint8_t>& pixels = *item.image.pixels;
+    state_->picked.push_back(item.image.number);
+    for (auto row = pixels.begin(); row != pixels.end(); row += size, out += size) {
       std::transform(row, row + size, out, [&](std::uint8_t level) { return values[level]; });
       if (item.mirrored) std::reverse(out, out + size);
     }
@@ -254,6 +279,7 @@ Tensor Dataset::batch(std::int64_t position, std::int64_t global_batch, int rank
   return images;
 }
 
+const std::vector<std::int64_t>& Dataset::picked() const { return state_->picked; }
 std::int64_t Dataset::size() const { return state_->files.count(); }
 std::int64_t Dataset::unreadable() const { return state_->files.unreadable(); }
 std::string Dataset::fingerprint() const { return state_->files.fingerprint(); }

@@ -56,7 +56,7 @@ struct Trainer::State {
   std::unique_ptr<TrainingEngine> engine;
 
   State(const ModelConfig& m, const TrainingRecipe& r, Parameters start, const TrainingOptions& o)
-      : model(m), recipe(r), options(o), taken(o.first_step), ada(r.ada, r.seed, start) {
+      : model(m), recipe(r), options(o), taken(o.first_step), ada(r.ada, r.seed, start, o.ranks) {
     recipe.validate();
     share = share_of(recipe.batch, options.ranks);
     check<Error>(options.epoch_images > 0, "training: an epoch has ", options.epoch_images,

@@ -3,8 +3,10 @@
 // of their own for each place where it looks.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
+#include "g2face/distributed/communicator.hpp"
 #include "g2face/train/augment.hpp"
 #include "g2face/train/engine.hpp"
 
@@ -21,15 +23,17 @@ class AdaptiveAugment {
  public:
   /// Goes on from what store() left in `start`, if it did. Throws CheckpointError, "'ada/p' is ...", if that makes no
   /// sense.
-  AdaptiveAugment(const AdaSettings& settings, std::uint64_t seed, const Parameters& start);
+  /// Ranks draw for the whole batch and take what is theirs, and tune by the logits of all.
+  AdaptiveAugment(const AdaSettings& settings, std::uint64_t seed, const Parameters& start,
+                  std::shared_ptr<Communicator> ranks = nullptr);
 
   bool on() const { return state_.settings.on(); }
   double p() const { return state_.p; }
 
   ///   images [N,3,H,W] -> the same shape, by inputs augment/PLACE/geometry, .../pads and .../colours of the job
   Value augment(TrainingJob& job, const std::string& place, Value images) const;
-  /// Adds what these inputs are for images first, first + 1, ... of the whole training: a function of seed, place,
-  /// position and p alone.
+  /// Adds what these inputs are for images first, first + 1, ... of the whole training, a batch of all ranks: a
+  /// function of seed, place, position and p alone.
   void draw(const std::string& place, std::int64_t first, const ImageBatch& images, Batch& inputs) const;
 
   /// With the logits of real images.
@@ -42,6 +46,7 @@ class AdaptiveAugment {
  private:
   std::uint64_t seed_;
   AdaptiveProbability state_;
+  std::shared_ptr<Communicator> ranks_;
 };
 
 }  // namespace g2face

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "g2face/tensor.hpp"
 #include "g2face/train/training.hpp"
@@ -21,6 +22,13 @@ struct DatasetOptions {
   std::int64_t cache_bytes = 0;  // resized images, 3 size^2 bytes each, kept for the next epoch
   /// Is told of each image that cannot be read, by one thread at a time, any of them.
   std::function<void(const std::string&)> report = {};
+};
+
+/// Files by name.
+struct ImageNames {
+  std::string source;              // where the names come from, for messages
+  std::string root;                // names are relative to it
+  std::vector<std::string> names;  // in their order
 };
 
 /// The images of a folder, or those that a list names.
@@ -41,6 +49,8 @@ class Dataset {
   /// Throws ImageError, "PATH: what: what to do", if there is no such path or no image, or a folder cannot be read;
   /// Error for an option out of range.
   explicit Dataset(const std::string& path, DatasetOptions options = {});
+  /// These images, in this order, which R3 and R4 then go by.
+  explicit Dataset(ImageNames images, DatasetOptions options = {});
   ~Dataset();
   Dataset(Dataset&&) noexcept;
   Dataset& operator=(Dataset&&) noexcept;
@@ -50,6 +60,9 @@ class Dataset {
   /// are decoded while the caller works, so it is fast if the next call asks for the next batch.
   /// For one thread at a time. Throws ImageError (R4), Error for arguments that do not go together.
   Tensor batch(std::int64_t position, std::int64_t global_batch, int rank = 0, int ranks = 1);
+
+  /// Which images the last batch() held: their numbers in the order of names.
+  const std::vector<std::int64_t>& picked() const;
 
   std::int64_t size() const;        // images, with those that cannot be read
   std::int64_t unreadable() const;  // found so far
