@@ -6,8 +6,8 @@
 
 namespace g2face {
 
-Lowered part(const Lowered& from, const PlanOptions& options) {
-  const Graph& graph = *from.graph;
+Lowered part(const Lowered& lowered, const PlanOptions& options) {
+  const Graph& graph = *lowered.graph;
   Lowered to;
   to.graph = std::make_unique<Graph>();
   std::vector<std::vector<Value>> now;
@@ -35,9 +35,10 @@ Lowered part(const Lowered& from, const PlanOptions& options) {
     for (std::size_t o = 0; o < node.types.size(); ++o) {
       values.push_back({to.graph.get(), copied.node, static_cast<int>(o)});
     }
-    if (const auto i = from.input_nodes.find(n); i != from.input_nodes.end()) to.input_nodes[copied.node] = i->second;
+    if (const auto i = lowered.input_nodes.find(n); i != lowered.input_nodes.end())
+      to.input_nodes[copied.node] = i->second;
   }
-  for (const Value& v : from.outputs) {
+  for (const Value& v : lowered.outputs) {
     to.outputs.push_back(now[static_cast<std::size_t>(v.node)][static_cast<std::size_t>(v.output)]);
   }
   to.known = known_nodes(*to.graph, options);

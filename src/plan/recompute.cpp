@@ -97,9 +97,9 @@ class Recomputation {
 
 }  // namespace
 
-Lowered recompute(const Lowered& from, const PlanOptions& options) {
-  const Graph& graph = *from.graph;
-  const Recomputation choice(from);
+Lowered recompute(const Lowered& lowered, const PlanOptions& options) {
+  const Graph& graph = *lowered.graph;
+  const Recomputation choice(lowered);
   Lowered to;
   to.graph = std::make_unique<Graph>();
   std::vector<int> now(static_cast<std::size_t>(graph.size()), -1);
@@ -123,9 +123,9 @@ Lowered recompute(const Lowered& from, const PlanOptions& options) {
     for (const Value& v : node.in) in.push_back(value_for(v, n));
     const int copied = copy_node(*to.graph, node, in).node;
     now[static_cast<std::size_t>(n)] = copied;
-    if (const auto i = from.input_nodes.find(n); i != from.input_nodes.end()) to.input_nodes[copied] = i->second;
+    if (const auto i = lowered.input_nodes.find(n); i != lowered.input_nodes.end()) to.input_nodes[copied] = i->second;
   }
-  for (const Value& v : from.outputs)
+  for (const Value& v : lowered.outputs)
     to.outputs.push_back({to.graph.get(), now[static_cast<std::size_t>(v.node)], v.output});
   to.known = known_nodes(*to.graph, options);
   return to;

@@ -74,7 +74,7 @@ TEST_CASE("training plans: recomputing what is cheap changes no bit and keeps le
   CHECK(relative_error(a[0], slow[0]) < 1e-4);  // Adam's first step is a sign, which rounding decides near zero
   // Of each layer the convolution's result has to stay, for the gradients of demodulation and of the activation. The
   // input, the modulated input and what lies between need not; what is in the works at the peak comes on top.
-  const std::size_t one = t.x.shape().numel() * sizeof(float);
+  const std::size_t one = TensorDesc{t.x.type()}.bytes();
   const Plan small = t.planned(saving), large = t.planned(plain);
   CHECK(small.live_bytes() < (t.layers + 8) * one);
   CHECK(large.live_bytes() > (3 * t.layers) * one);
