@@ -1,53 +1,24 @@
 #include "backend.hpp"
 
-#include <sys/mman.h>
-
 #include <chrono>
 #include <cstring>
-#include <new>
 
 #include "g2face/error.hpp"
+#include "host_memory.hpp"
 
 namespace g2face {
 namespace {
 
-constexpr std::size_t large = std::size_t{1} << 20;
-constexpr std::size_t huge_page = std::size_t{2} << 20;
-constexpr std::size_t alignment = 64;
-
-/// Large blocks come from the system and go back to it at once, on huge pages where it offers them; a heap would keep
-/// what parameters leave behind when they are packed.
 class HostBackend final : public Backend {
  public:
   void enter() override {}
   std::byte* allocate(std::size_t bytes) override {
-    std::byte* memory = nullptr;
-    if (bytes < large) {
-      const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-      memory = static_cast<std::byte*>(::operator new (rounded, std::align_val_t{alignment}, std::nothrow));
-    } else {
-      void* p = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-      if (p != MAP_FAILED) {
-        memory = static_cast<std::byte*>(p);
-        if (bytes >= 8 * huge_page) ::madvise(p, bytes, MADV_HUGEPAGE);  // advice: a refusal costs speed alone
-      }
-    }
+    std::byte* memory = allocate_host(bytes);
     check<DeviceError>(memory != nullptr, "out of memory: ", bytes, " bytes were needed");
     return memory;
   }
-
-  void release(std::byte* memory, std::size_t bytes) noexcept override {
-    if (bytes < large) {
-      ::operator delete (memory, std::align_val_t{alignment});
-    } else {
-      ::munmap(memory, bytes);
-    }
-  }
-
-  void forget(std::byte* memory, std::size_t bytes) override {
-    if (bytes >= large) ::madvise(memory, bytes, MADV_DONTNEED);  // advice: a refusal costs memory alone
-  }
-
+  void release(std::byte* memory, std::size_t bytes) noexcept override { release_host(memory, bytes); }
+  void forget(std::byte* memory, std::size_t bytes) override { forget_host(memory, bytes); }
   bool on_host() const override { return true; }
   Stream open_stream() override { return {Device::cpu()}; }
   void close_stream(Stream&) noexcept override {}

@@ -5,13 +5,12 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <new>
 #include <ostream>
+
+#include "host_memory.hpp"
 
 namespace g2face {
 namespace {
-
-constexpr std::align_val_t alignment{64};
 
 std::size_t checked_bytes(const Type& type) {
   const auto n = static_cast<std::uint64_t>(type.shape.numel());
@@ -23,9 +22,9 @@ std::size_t checked_bytes(const Type& type) {
 std::shared_ptr<void> allocate(const Type& type) {
   // An empty tensor still has an address: operator bool tells "no tensor" from "no elements".
   const std::size_t bytes = std::max<std::size_t>(checked_bytes(type), 1);
-  void* data = ::operator new(bytes, alignment, std::nothrow);
+  std::byte* data = allocate_host(bytes);
   check<DeviceError>(data != nullptr, "cannot allocate ", bytes, " bytes of memory for ", type.str());
-  return {data, [](void* p) { ::operator delete(p, alignment); }};
+  return {data, [bytes](std::byte* p) { release_host(p, bytes); }};
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Steps of training: the full model at N = 2, and the small one of configs/slim64.json at N = 16 with the identity
 // network of slim-64; R1 in no step or, "_r1", in each. Random parameters: the time does not depend on them. Peak
 // memory is the process's. The counters named like losses are those of the first step, for bench/peer_torch_train.py.
+// "alive MB" is what the plan of the anonymizing stage, which is the largest, keeps alive at its peak, "arena MB" the
+// memory that it lies in.
 //   G2FACE_BENCH_THREADS=2 g2face_bench --benchmark_filter=train_step/full
 
 #include <benchmark/benchmark.h>
@@ -8,7 +10,13 @@
 
 #include "bench/ops/step_bench.hpp"
 #include "g2face/fill.hpp"
+#include "g2face/graph/gradients.hpp"
 #include "g2face/models/networks.hpp"
+#include "g2face/nn/adam.hpp"
+#include "g2face/ops.hpp"
+#include "g2face/plan/plan.hpp"
+#include "g2face/train/channel.hpp"
+#include "g2face/train/stages.hpp"
 #include "g2face/train/trainer.hpp"
 
 namespace g2face::bench {
@@ -19,6 +27,33 @@ ModelConfig small_model() {
   c.channels = {{4, 128}, {8, 128}, {16, 128}, {32, 64}, {64, 32}};
   c.style_dim = 128;
   return c;
+}
+
+/// As Trainer plans it.
+Plan anonymize_plan(const ModelConfig& model, const TrainingRecipe& recipe) {
+  Graph g;
+  const TrainingNetworks n(g, model);
+  const Value seed = g.input({DType::i64, {recipe.batch}}, "seeds");
+  const Value z = random_normal(seed, {{recipe.batch, model.identity_dim}, 1});
+  const Value bits = random_normal(seed, {{recipe.batch, model.bit_rows(), 32}, 2});
+  const Value image = g.input({DType::f32, {recipe.batch, 3, model.resolution, model.resolution}}, "image");
+  const AnonymizeStage stage = anonymize_stage(n,
+                                               {.image = image,
+                                                .z = z,
+                                                .bits = greater(bits, g.constant(Tensor::scalar(0))),
+                                                .noise = {.seed = seed},
+                                                .channel = [&](Value x) { return channel(x, seed, recipe.channel); }},
+                                               recipe.weights);
+  AdamGroup group{g.input({DType::f32, {1}}, "rate"), {}, {}};
+  for (const Scope* s : {&n.generator, &n.style_mlp, &n.map_2_id, &n.hiding_extractor}) {
+    for (const Value& v : s->trainable()) group.parameters.push_back(v);
+  }
+  group.gradients = gradients(stage.generated.loss, group.parameters);
+  const Scope optimizer(g, "adam");
+  std::vector<Update> updates = adam_updates(optimizer, g.input({DType::i64, {1}}, "step"), {{group}}, recipe.adam);
+  for (const Update& u : n.updates()) updates.push_back(u);
+  return plan(g, std::vector{stage.generated.loss, stage.generated.image, stage.identity}, updates,
+              {.device = Device::cpu(), .threads = threads(), .fold = false});
 }
 
 void train_step(benchmark::State& state, const ModelConfig& model, std::int64_t batch, bool lpips, bool r1) {
@@ -35,6 +70,9 @@ void train_step(benchmark::State& state, const ModelConfig& model, std::int64_t 
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   state.counters["peak MB"] = static_cast<double>(usage.ru_maxrss) / 1024;
+  const Plan largest = anonymize_plan(model, recipe);
+  state.counters["arena MB"] = static_cast<double>(largest.arena_bytes()) / (1 << 20);
+  state.counters["alive MB"] = static_cast<double>(largest.live_bytes()) / (1 << 20);
   state.counters["images/s"] =
       benchmark::Counter(static_cast<double>(batch * state.iterations()), benchmark::Counter::kIsRate);
 }

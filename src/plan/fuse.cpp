@@ -1,7 +1,8 @@
 // Elementwise ops become `pointwise` nodes; chains of them become one.
 //
 // Groups of nodes are joined where one uses the other, both have the same shape, and no way leads from one group to the
-// other through a third: contracting each group to a point leaves the graph without cycles.
+// other through a third: contracting each group to a point leaves the graph without cycles. What a training step
+// computes for its backward half is not joined with the forward half: it would wait in memory.
 
 #include <algorithm>
 #include <map>
@@ -27,7 +28,8 @@ bool elementwise(const Node& n) {
 /// Sets of nodes that become one, in an order in which each group reads only from groups before it.
 class Groups {
  public:
-  Groups(const Graph& graph, const std::vector<bool>& known) : graph_(graph), known_(known) {
+  /// Nodes further apart than `reach` are not joined.
+  Groups(const Graph& graph, const std::vector<bool>& known, int reach) : graph_(graph), known_(known), reach_(reach) {
     members_.resize(static_cast<std::size_t>(graph.size()));
     for (int n = 0; n < graph.size(); ++n) {
       of_.push_back(n);
@@ -45,7 +47,8 @@ class Groups {
   /// Joins the groups of two elementwise nodes if that is allowed.
   void try_join(int a, int b) {
     int ga = of(a), gb = of(b);
-    if (ga == gb || known_[static_cast<std::size_t>(a)] != known_[static_cast<std::size_t>(b)]) return;
+    if (ga == gb || b - a > reach_ || known_[static_cast<std::size_t>(a)] != known_[static_cast<std::size_t>(b)])
+      return;
     if (graph_.node(a).types[0].shape != graph_.node(b).types[0].shape) return;
     if (members(ga).size() + members(gb).size() > max_instructions) return;
     if (inputs(ga, gb) > max_inputs) return;
@@ -98,6 +101,7 @@ class Groups {
 
   const Graph& graph_;
   const std::vector<bool>& known_;
+  int reach_;
   std::vector<int> of_;
   std::vector<int> order_, rank_;  // groups as they stand, and where each one stands
   std::vector<std::vector<int>> members_;
@@ -121,7 +125,7 @@ PointwiseInstruction instruction(const Node& node) {
 
 Lowered fuse(const Lowered& lowered, const PlanOptions& options) {
   const Graph& graph = *lowered.graph;
-  Groups groups(graph, lowered.known);
+  Groups groups(graph, lowered.known, options.fold ? graph.size() : far_apart);
   if (options.fuse) {
     // From the end: a node that could go with what it reads or with what reads it goes with the latter, since a result
     // that only crosses to a later pass costs memory and a trip there and back.

@@ -117,6 +117,14 @@ std::size_t assign_offsets(std::vector<Interval>& intervals, const Before& befor
   return total;
 }
 
+std::size_t most_alive(const std::vector<Interval>& intervals, std::size_t steps) {
+  std::vector<std::size_t> alive(steps + 1, 0);
+  for (const Interval& i : intervals) {
+    for (int s = i.first; s <= i.last; ++s) alive[static_cast<std::size_t>(s)] += i.bytes;
+  }
+  return *std::max_element(alive.begin(), alive.end());
+}
+
 }  // namespace
 
 int root_of(const PlanData& plan, int value) {
@@ -152,6 +160,7 @@ void place(PlanData& plan) {
       intervals.push_back({round_up(step.step.workspace), s, s, &step.workspace_offset, {s}});
     }
   }
+  plan.live_bytes = most_alive(intervals, plan.steps.size());
   plan.arena_bytes = assign_offsets(intervals, before);
 }
 

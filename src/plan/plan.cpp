@@ -58,7 +58,11 @@ Plan plan(const Graph& graph, std::span<const Value> asked, std::span<const Upda
   if (data->options.threads <= 0) data->options.threads = omp_get_max_threads();
 
   Lowered lowered = lower(graph, outputs, data->options);
-  if (options.device.kind != Device::Kind::reference) lowered = fuse(lowered, data->options);
+  if (options.device.kind != Device::Kind::reference) {
+    if (options.device.kind == Device::Kind::cpu) lowered = part(lowered, data->options);
+    if (options.fuse && !options.fold) lowered = recompute(lowered, data->options);
+    lowered = fuse(lowered, data->options);
+  }
   if (options.fuse && options.device.kind == Device::Kind::cuda) lowered = fuse_conv2d(lowered, data->options);
   bind(assign_layouts(lowered, data->options), *data);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
@@ -73,13 +77,14 @@ Plan plan(const Graph& graph, std::span<const Value> asked, std::span<const Upda
   }
   if (options.tuning != nullptr) options.tuning->save();
   delay(*data);
-  hasten(*data);
+  if (!options.fold) hasten(*data);
   write_updates(*data);
   place(*data);
   return Plan(std::move(data));
 }
 
 std::size_t Plan::arena_bytes() const { return data_->arena_bytes; }
+std::size_t Plan::live_bytes() const { return data_->live_bytes; }
 
 std::vector<std::string> Plan::kernels() const {
   std::vector<std::string> names;
@@ -118,7 +123,8 @@ std::string Plan::print(std::span<const double> seconds) const {
     out << row.back() << "\n";
   }
   out << data_->steps.size() << " steps (" << reorders << " reorders), " << data_->load_steps.size()
-      << " done at load, arena " << data_->arena_bytes << " bytes";
+      << " done at load, arena " << data_->arena_bytes << " bytes, of which up to " << data_->live_bytes
+      << " are alive at once";
   if (timed) out << ", " << std::fixed << std::setprecision(3) << total * 1e3 << " ms";
   out << "\n";
   return out.str();

@@ -1,6 +1,7 @@
 #pragma once
-// What a plan consists of, and the passes that make it. Passes run in this order: lower (prune, share, expand), fuse,
-// fuse_conv2d, assign_layouts, bind, delay, hasten, write_updates, place. Each is a function of its own file.
+// What a plan consists of, and the passes that make it. Passes run in this order: lower (prune, share, expand),
+// part, recompute, fuse, fuse_conv2d, assign_layouts, bind, delay, hasten, write_updates, place. Each is a function of
+// its own file.
 
 #include <cstdint>
 #include <map>
@@ -53,6 +54,7 @@ struct PlanData {
   std::map<std::pair<int, int>, int> outputs;  // (node, output) of the planned graph -> value
   std::vector<std::pair<int, int>> updates;    // parameter, the value that it takes
   std::size_t arena_bytes = 0;
+  std::size_t live_bytes = 0;  // the most that are alive at once
 };
 
 /// A graph on its way to a plan, with the values that matter: what each asked-for output and each input has become.
@@ -76,6 +78,12 @@ std::vector<LayoutChoice> layouts_of(const Node& node, std::span<const Type> in,
 Lowered lower(const Graph& graph, std::span<const Value> outputs, const PlanOptions& options);
 /// Marks nodes that depend on constants (and, when the plan folds, parameters) alone.
 std::vector<bool> known_nodes(const Graph& graph, const PlanOptions& options);
+/// Makes one node for each tensor of an optimizer's step that has one for many.
+Lowered part(const Lowered& lowered, const PlanOptions& options);
+/// In graphs with gradients, nodes that stand further apart than this belong to its two halves.
+constexpr int far_apart = 48;
+/// Computes cheap values again where readers far behind them need them, if that keeps less in memory in between.
+Lowered recompute(const Lowered& lowered, const PlanOptions& options);
 /// Turns elementwise ops into `pointwise` nodes, joined into chains if options.fuse.
 Lowered fuse(const Lowered& lowered, const PlanOptions& options);
 /// Joins convolutions with the elementwise node that alone reads them, where the device has a kernel for both.
@@ -91,7 +99,8 @@ LaidOut assign_layouts(const Lowered& lowered, const PlanOptions& options);
 void bind(const LaidOut& laid_out, PlanData& plan);
 /// Moves steps that make more than they use up to where their result is needed.
 void delay(PlanData& plan);
-/// Moves the beginning of a reduction over ranks to right behind the last step that it needs.
+/// Moves steps that use up at least as much as they make to where their operands are ready, and so the beginning of a
+/// reduction over ranks.
 void hasten(PlanData& plan);
 /// Makes the values that parameters take lie where the parameters do, by copies at the end where nothing else can.
 void write_updates(PlanData& plan);

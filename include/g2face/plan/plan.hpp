@@ -40,6 +40,9 @@ class Plan {
   /// step (see Executor::profile).
   std::string print(std::span<const double> seconds = {}) const;
   std::size_t arena_bytes() const;
+  /// The most bytes of values and workspaces that are alive at once in the order of the steps: no arena for this order
+  /// can be smaller.
+  std::size_t live_bytes() const;
   /// Names of the kernels in order of execution ("conv2d winograd:f4x4").
   std::vector<std::string> kernels() const;
 

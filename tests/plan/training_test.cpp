@@ -1,0 +1,124 @@
+// What a plan does for a training step: the same numbers in less memory.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "g2face/graph/gradients.hpp"
+#include "g2face/models/stylegan2.hpp"
+#include "g2face/nn/adam.hpp"
+#include "g2face/ops.hpp"
+#include "g2face/plan/executor.hpp"
+#include "g2face/train/losses.hpp"
+#include "models/tiny.hpp"
+#include "plan/plan_data.hpp"
+
+using namespace g2face;
+
+namespace {
+
+/// Styled convolutions one after the other, and a step of Adam that makes their output small.
+struct Training {
+  static constexpr int layers = 8;
+  Graph g;
+  Value x = g.input({DType::f32, {2, 8, 16, 16}}, "x"), style = g.input({DType::f32, {2, 8}}, "style");
+  Value step = g.input({DType::i64, {1}}, "step"), rate = g.input({DType::f32, {1}}, "rate");
+  Value loss;
+  std::vector<Value> weights;
+  std::vector<Update> updates;
+  Parameters parameters;
+
+  Training() {
+    Value y = x;
+    for (int i = 0; i < layers; ++i) {
+      const std::string name = str("w", i);
+      weights.push_back(g.parameter({DType::f32, {8, 8, 3, 3}}, name));
+      y = leaky_relu(modulated_conv2d(y, weights.back(), style, {.weight_scale = 0.3}), 0.2) * std::sqrt(2.0) + y;
+      parameters.set(name, fill("tests/" + name, {8, 8, 3, 3}));
+      parameters.set("adam/second/" + name, Tensor::zeros({DType::f32, {8, 8, 3, 3}}));
+    }
+    loss = mean(square(y));
+    const Scope optimizer(g, "adam");
+    updates = adam_updates(optimizer, step, {{{rate, weights, gradients(loss, weights)}}}, {.beta1 = 0});
+  }
+  Plan planned(const PlanOptions& options) const { return plan(g, {&loss, 1}, updates, options); }
+  /// The loss of the second of two steps, and what the weights are then.
+  std::vector<Tensor> after_two_steps(const PlanOptions& options) const {
+    const DeviceParameters memory(options.device, parameters);
+    Executor run(planned(options), memory);
+    run.set(x, fill("tests/x", x.shape()));
+    run.set(style, fill("tests/style", style.shape()));
+    run.set(rate, Tensor::full(rate.type(), 0.01));
+    for (const double t : {1., 2.}) {
+      run.set(step, Tensor::full(step.type(), t));
+      run.run({.check_finite = true, .poison = true});
+    }
+    std::vector<Tensor> all{run.get(loss).to(DType::f32)};
+    for (int i = 0; i < layers; ++i) all.push_back(memory.get(str("w", i)));
+    return all;
+  }
+};
+
+std::ptrdiff_t count(const Plan& p, std::string_view kernel) {
+  const std::vector<std::string> names = p.kernels();
+  return std::count_if(names.begin(), names.end(), [&](const std::string& n) { return n.starts_with(kernel); });
+}
+
+}  // namespace
+
+TEST_CASE("training plans: recomputing what is cheap changes no bit and keeps less") {
+  const Training t;
+  const PlanOptions saving{.threads = 2, .fold = false}, plain{.threads = 2, .fold = false, .fuse = false};
+  const std::vector<Tensor> a = t.after_two_steps(saving), b = t.after_two_steps(plain);
+  for (std::size_t i = 0; i < a.size(); ++i) CHECK(relative_error(a[i], b[i]) == 0);
+  const std::vector<Tensor> slow = t.after_two_steps({.device = Device::reference(), .fold = false});
+  CHECK(relative_error(a[0], slow[0]) < 1e-4);  // Adam's first step is a sign, which rounding decides near zero
+  // Of each layer the convolution's result has to stay, for the gradients of demodulation and of the activation. The
+  // input, the modulated input and what lies between need not; what is in the works at the peak comes on top.
+  const std::size_t one = TensorDesc{t.x.type()}.bytes();
+  const Plan small = t.planned(saving), large = t.planned(plain);
+  CHECK(small.live_bytes() < (t.layers + 8) * one);
+  CHECK(large.live_bytes() > (3 * t.layers) * one);
+  CHECK(small.arena_bytes() >= small.live_bytes());
+}
+
+TEST_CASE("training plans: a gradient is used up where it is made") {
+  const Training t;
+  const Plan p = t.planned({.threads = 2, .fold = false});
+  const PlanData& data = p.data();
+  CHECK(count(p, "adam") == Training::layers);
+  CHECK(count(p, "slice") == 0);  // parameters are written in place
+  int alive = 0;
+  for (const PlanStep& s : data.steps) {
+    if (s.op->name != "adam") continue;
+    const PlanValue& gradient = data.values[static_cast<std::size_t>(root_of(data, s.in[3]))];
+    const int others = static_cast<int>(std::count_if(data.values.begin(), data.values.end(), [&](const PlanValue& v) {
+      return v.place == Place::arena && v.alias_of < 0 && v.first < gradient.last && v.last > gradient.last &&
+             v.desc.type == gradient.desc.type;
+    }));
+    alive = std::max(alive, others);
+  }
+  CHECK(alive <= 3);  // scaled weights of neighbours
+}
+
+TEST_CASE("training plans: R1 costs three more passes over the discriminator and no convolution besides") {
+  const ModelConfig model = tests::tiny_config();
+  const auto steps = [&](bool with_gradients, bool with_r1) {
+    Graph g;
+    const Scope s = Scope(g, "discriminator").in_training();
+    const Value real = g.input({DType::f32, {4, 3, model.resolution, model.resolution}}, "real");
+    const Value fake = g.input(real.type(), "fake");
+    const Value logits = discriminator(s, real, model);
+    std::vector<Value> outputs{mean(logits)};
+    if (with_gradients) {
+      Value loss = discriminator_loss(logits, discriminator(s, fake, model));
+      if (with_r1) loss = loss + 5.0 * r1_penalty(logits, real);
+      outputs = gradients(loss, s.trainable());
+    }
+    return count(plan(g, outputs, {.fold = false}), "conv2d");
+  };
+  const std::ptrdiff_t layers = steps(false, false);
+  // Two forward passes, their gradients of weights and, but for the first layer, of inputs.
+  CHECK(steps(true, false) == 6 * layers - 2);
+  // Back to the picture from unit seeds, forward along that direction, and products of the two for the weights.
+  CHECK(steps(true, true) == 6 * layers - 2 + 3 * layers);
+}
