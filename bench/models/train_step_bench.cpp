@@ -1,9 +1,10 @@
 // Steps of training: the full model at N = 2, and the small one of configs/slim64.json at N = 16 with the identity
-// network of slim-64; R1 in no step or, "_r1", in each. Random parameters: the time does not depend on them. Peak
-// memory is the process's. The counters named like losses are those of the first step, for bench/peer_torch_train.py.
-// "alive MB" is what the plan of the anonymizing stage, which is the largest, keeps alive at its peak, "arena MB" the
-// memory that it lies in.
+// network of slim-64, in the precisions of each device; R1 in no step or, "_r1", in each. Random parameters: the time
+// does not depend on them. Peak memory is the process's. The counters named like losses are those of the first step,
+// for bench/peer_torch_train.py. "alive MB" is what the plan of the anonymizing stage, which is the largest, keeps
+// alive at its peak, "arena MB" the memory that it lies in.
 //   G2FACE_BENCH_THREADS=2 g2face_bench --benchmark_filter=train_step/full
+//   g2face_bench --benchmark_filter=train_step_cuda
 
 #include <benchmark/benchmark.h>
 #include <sys/resource.h>
@@ -56,13 +57,16 @@ Plan anonymize_plan(const ModelConfig& model, const TrainingRecipe& recipe) {
               {.device = Device::cpu(), .threads = threads(), .fold = false});
 }
 
-void train_step(benchmark::State& state, const ModelConfig& model, std::int64_t batch, bool lpips, bool r1) {
+void train_step(benchmark::State& state, const ModelConfig& model, std::int64_t batch, bool lpips, bool r1,
+                Precision precision = Precision::fast, const Device& device = Device::cpu()) {
+  if (device.kind == Device::Kind::cuda && Device::cuda_count() == 0)
+    return state.SkipWithError("there is no CUDA device");
   TrainingRecipe recipe = TrainingRecipe::preset("g2face");
   recipe.batch = batch;
   recipe.r1_interval = r1 ? 1 : 1'000'000;
   if (!lpips) recipe.weights.lpips = 0;
   Trainer trainer(model, recipe, new_parameters(Trainer::networks(recipe), model),
-                  {.device = Device::cpu(), .threads = threads(), .epoch_images = 100'000});
+                  {.device = device, .precision = precision, .threads = threads(), .epoch_images = 100'000});
   const Tensor images = fill("bench/faces", {batch, 3, model.resolution, model.resolution}, 0.9);
   for (const auto& [name, value] : trainer.step({{"image", images}}))  // makes the plans
     if (name.ends_with("/total") || name.starts_with("discriminate/")) state.counters[name] = value;
@@ -80,9 +84,18 @@ void train_step(benchmark::State& state, const ModelConfig& model, std::int64_t 
 void twice(benchmark::internal::Benchmark* b) { b->Unit(benchmark::kMillisecond)->UseRealTime()->Iterations(2); }
 
 BENCHMARK_CAPTURE(train_step, slim64, small_model(), 16, false, false)->Apply(twice);
+BENCHMARK_CAPTURE(train_step, slim64_bf16, small_model(), 16, false, false, Precision::bf16)->Apply(twice);
 BENCHMARK_CAPTURE(train_step, slim64_r1, small_model(), 16, false, true)->Apply(twice);
 BENCHMARK_CAPTURE(train_step, full, ModelConfig(), 2, true, false)->Apply(twice);
 BENCHMARK_CAPTURE(train_step, full_r1, ModelConfig(), 2, true, true)->Apply(twice);
+
+void train_step_cuda(benchmark::State& state, Precision precision) {
+  train_step(state, ModelConfig(), 8, true, false, precision, Device::cuda());
+}
+BENCHMARK_CAPTURE(train_step_cuda, f32, Precision::fast)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(train_step_cuda, tf32, Precision::tf32)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(train_step_cuda, bf16, Precision::bf16)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(train_step_cuda, f16, Precision::f16)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 }  // namespace
 }  // namespace g2face::bench

@@ -15,7 +15,7 @@ namespace {
 constexpr std::int64_t grain = 1 << 14;  // elements that pay for waking the other threads
 
 struct Constants {
-  float beta1, rest1, beta2, rest2, eps, step_size, second_scale;
+  float beta1, rest1, beta2, rest2, eps, step_size, second_scale, factor;
 };
 
 /// Elements of one parameter. Results may lie where inputs do; m is null without a first moment.
@@ -25,19 +25,27 @@ struct Args {
   std::int64_t n;
 };
 
+/// What a step with a factor of 0 does.
+void keep(const Args& a) {
+  if (a.new_p != a.p) std::copy_n(a.p, a.n, a.new_p);
+  if (a.new_v != a.v) std::copy_n(a.v, a.n, a.new_v);
+  if (a.new_m != a.m) std::copy_n(a.m, a.n, a.new_m);
+}
+
 struct Loop {
   G2FACE_INLINE void operator()(const Constants& c, const Args& a) const {
     if (a.m == nullptr) {  // NOLINT(bugprone-branch-clone): the check does not look into the loops
 #pragma omp simd
       for (std::int64_t i = 0; i < a.n; ++i) {
-        const float g = a.g[i], v = c.beta2 * a.v[i] + c.rest2 * (g * g);
+        const float g = a.g[i] * c.factor, v = c.beta2 * a.v[i] + c.rest2 * (g * g);
         a.new_p[i] = a.p[i] - c.step_size * (g / (std::sqrt(v) * c.second_scale + c.eps));
         a.new_v[i] = v;
       }
     } else {
 #pragma omp simd
       for (std::int64_t i = 0; i < a.n; ++i) {
-        const float g = a.g[i], v = c.beta2 * a.v[i] + c.rest2 * (g * g), m = c.beta1 * a.m[i] + c.rest1 * g;
+        const float g = a.g[i] * c.factor, v = c.beta2 * a.v[i] + c.rest2 * (g * g);
+        const float m = c.beta1 * a.m[i] + c.rest1 * g;
         a.new_p[i] = a.p[i] - c.step_size * (m / (std::sqrt(v) * c.second_scale + c.eps));
         a.new_v[i] = v;
         a.new_m[i] = m;
@@ -57,7 +65,8 @@ MaybeStep adam_cpu(const AdamAttrs& a, const Signature& s) {
   }
   Step step;
   step.kernel = str("adam ", cpu::name_of(cpu::best_isa()), ' ', begins.size() - 1, " tensors");
-  step.run = [=, loop = cpu::pick<Loop>(), threads = s.threads](const Buffers& b, Stream&) {
+  step.run = [=, loop = cpu::pick<Loop>(), threads = s.threads, has_factor = s.in[1].type.shape.numel() == 2](
+                 const Buffers& b, Stream&) {
     const std::int64_t t = *b.get<std::int64_t>(0);
     check<Error>(t >= 1, "adam: step ", t, " must be at least 1");
     const double rate = *b.get<float>(1), steps = static_cast<double>(t);
@@ -67,16 +76,27 @@ MaybeStep adam_cpu(const AdamAttrs& a, const Signature& s) {
                       static_cast<float>(1 - a.beta2),
                       static_cast<float>(a.eps),
                       static_cast<float>(rate / (1 - std::pow(a.beta1, steps))),
-                      static_cast<float>(1 / std::sqrt(1 - std::pow(a.beta2, steps)))};
+                      static_cast<float>(1 / std::sqrt(1 - std::pow(a.beta2, steps))),
+                      has_factor ? b.get<float>(1)[1] : 1.f};
     cpu::parallel_for(threads, begins.back(), grain, [&](std::int64_t begin, std::int64_t end) {
       auto k = std::upper_bound(begins.begin(), begins.end(), begin) - begins.begin() - 1;
       for (; begin < end; ++k) {
         const std::int64_t first = begins[static_cast<std::size_t>(k)];
         const std::int64_t last = std::min(end, begins[static_cast<std::size_t>(k) + 1]), at = begin - first;
         const int in = scalars + static_cast<int>(k) * each, out = static_cast<int>(k) * (each - 1);
-        loop(c, {b.get<float>(in) + at, b.get<float>(in + 1) + at, b.get<float>(in + 2) + at,
-                 has_first ? b.get<float>(in + 3) + at : nullptr, b.out_as<float>(out) + at,
-                 b.out_as<float>(out + 1) + at, has_first ? b.out_as<float>(out + 2) + at : nullptr, last - begin});
+        const Args part = {b.get<float>(in) + at,
+                           b.get<float>(in + 1) + at,
+                           b.get<float>(in + 2) + at,
+                           has_first ? b.get<float>(in + 3) + at : nullptr,
+                           b.out_as<float>(out) + at,
+                           b.out_as<float>(out + 1) + at,
+                           has_first ? b.out_as<float>(out + 2) + at : nullptr,
+                           last - begin};
+        if (c.factor == 0) {
+          keep(part);
+        } else {
+          loop(c, part);
+        }
         begin = last;
       }
     });

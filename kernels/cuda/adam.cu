@@ -16,12 +16,19 @@ struct Adam {
   const float* rate;
   double beta1, beta2;
   float eps;
+  bool has_factor;  // behind the rate
 
   struct Prepared {
-    float beta1, rest1, beta2, rest2, eps, step_size, second_scale;
+    float beta1, rest1, beta2, rest2, eps, step_size, second_scale, factor;
     /// x: p, g, v, m; y: p', v', m'
     __device__ void operator()(const float* x, float* y) const {
-      const float g = x[1];
+      if (factor == 0) {
+        y[0] = x[0];
+        y[1] = x[2];
+        if constexpr (first_moment) y[2] = x[3];
+        return;
+      }
+      const float g = x[1] * factor;
       float m = g;
       if constexpr (first_moment) {
         m = beta1 * x[3] + rest1 * g;
@@ -49,7 +56,8 @@ struct Adam {
             static_cast<float>(1 - beta2),
             eps,
             shared[0],
-            shared[1]};
+            shared[1],
+            has_factor ? rate[1] : 1.f};
   }
 };
 
@@ -62,8 +70,9 @@ std::optional<Step> step_of(const AdamAttrs& a, const Signature& s) {
   const auto out = [](int t, int k) { return t * (each - 1) + k; };
   Step step;
   step.kernel = str("adam cuda ", n.size(), " tensors");
-  step.run = [=](const Buffers& b, Stream& stream) {
-    const Adam<first_moment> f{b.get<std::int64_t>(0), b.get<float>(1), a.beta1, a.beta2, static_cast<float>(a.eps)};
+  step.run = [=, has_factor = s.in[1].type.shape.numel() == 2](const Buffers& b, Stream& stream) {
+    const Adam<first_moment> f{b.get<std::int64_t>(0),    b.get<float>(1), a.beta1, a.beta2,
+                               static_cast<float>(a.eps), has_factor};
     cuda::run_multi_tensor<each, each - 1>(b, n, in, out, f, cuda::stream_of(stream));
   };
   for (int t = 0; t < static_cast<int>(n.size()); ++t) {

@@ -25,7 +25,8 @@ void add_common_options(CLI::App& command, CommonOptions& o) {
       ->capture_default_str();
   command
       .add_option("--precision", o.precision,
-                  "auto (f32, on CUDA tf32), f32, strict (f32 by plain algorithms only), bf16; on CUDA also tf32, f16")
+                  "auto (f32, on CUDA tf32), f32, strict (f32 by plain algorithms only), bf16 (on a CPU without "
+                  "AVX512-BF16 as f32); on CUDA also tf32, f16")
       ->capture_default_str();
   command.add_option("--threads", o.threads, "CPU threads; 0 = all")->check(CLI::Range(0, 1024));
   command.add_flag("--deterministic", o.deterministic, "same bits on every run (always so)");
@@ -49,6 +50,15 @@ Precision precision_on(const Device& device, const std::string& text) {
                        offers(device, Precision::tf32) ? ", bf16, tf32 and f16" : " and bf16"));
 }
 
+bool cpu_has_bf16() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx512bf16") != 0;
+#else
+  return false;
+#endif
+}
+
 std::string reason_for(const Device& device, const std::string& asked) {
   if (asked != "auto") return "as asked for";
   const CudaReport cuda = cuda_report();
@@ -66,6 +76,8 @@ AnonymizerOptions resolve(const CommonOptions& o) {
   const bool f32 = result.precision == Precision::fast;
   say(LogLevel::info, str("device ", result.device, " (", reason_for(result.device, o.device), "), precision ",
                           f32 ? "f32" : name_of(result.precision)));
+  if (result.device.kind == Device::Kind::cpu && result.precision == Precision::bf16 && !cpu_has_bf16())
+    say(LogLevel::warning, "--precision bf16: this CPU has no AVX512-BF16, so it computes in f32");
   if (o.tune && result.device.kind == Device::Kind::cuda) {
     const auto warn = [](const std::string& line) { say(LogLevel::warning, line); };
     result.tuning = std::make_shared<Tuning>(Tuning::default_file(), Tuning::machine(result.device), warn);

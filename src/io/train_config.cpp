@@ -57,6 +57,7 @@ void visit_numbers(io::ConfigFields& f, TrainingConfig& c) {
   f.field("prior_rate", r.prior_rate, not_negative);
   f.field("discriminator_rate", r.discriminator_rate, not_negative);
   io::adam_fields(f, r.adam);
+  io::loss_scale_fields(f, r.loss_scale);
   io::schedule_fields(f, r.schedule);
   f.field("r1_interval", r.r1_interval, io::interval);
   f.field("ema", r.ema, {.least = 0, .most = 0.999999});

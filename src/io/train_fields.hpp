@@ -19,6 +19,13 @@ inline void adam_fields(ConfigFields& f, AdamAttrs& adam) {
   });
 }
 
+inline void loss_scale_fields(ConfigFields& f, LossScaleOptions& scale) {
+  f.group("loss_scale", [&] {
+    f.field("initial", scale.initial, {.least = 1, .most = largest_loss_scale});
+    f.field("interval", scale.interval, {1, 1'000'000});
+  });
+}
+
 inline void schedule_fields(ConfigFields& f, Schedule& schedule) {
   f.group("schedule", [&] {
     f.field("warm_up", schedule.warm_up);

@@ -19,8 +19,8 @@ Types infer(const AdamAttrs& a, std::span<const Type> in) {
   const std::size_t each = tensors_of(a);
   check<ShapeError>(!in.empty() && in[0] == Type{DType::i64, {1}}, "step ", in.empty() ? "(none)" : in[0].str(),
                     " must be i64[1] (R1)");
-  check<ShapeError>(in.size() > 1 && in[1] == Type{DType::f32, {1}}, "rate ", in.size() < 2 ? "(none)" : in[1].str(),
-                    " must be f32[1] (R2)");
+  const bool has_rate = in.size() > 1 && (in[1] == Type{DType::f32, {1}} || in[1] == Type{DType::f32, {2}});
+  check<ShapeError>(has_rate, "rate ", in.size() < 2 ? "(none)" : in[1].str(), " must be f32[1] or f32[2] (R2)");
   check<ShapeError>(0 <= a.beta1 && a.beta1 < 1 && 0 <= a.beta2 && a.beta2 < 1 && a.eps > 0, "beta1 ", a.beta1,
                     " and beta2 ", a.beta2, " must be at least 0 and below 1, and eps ", a.eps, " positive (R3)");
   check<ShapeError>(in.size() > scalars && (in.size() - scalars) % each == 0, in.size() - scalars,
@@ -38,14 +38,20 @@ Types infer(const AdamAttrs& a, std::span<const Type> in) {
 
 void reference(const AdamAttrs& a, const ReferenceArgs& args) {
   const std::size_t each = tensors_of(a), count = (args.in_types.size() - scalars) / each;
-  const double step = args.in(0)[0], rate = args.in(1)[0];
+  const double step = args.in(0)[0], rate = args.in(1)[0], factor = args.in(1).size() == 2 ? args.in(1)[1] : 1;
   check<Error>(step >= 1, "adam: step ", step, " must be at least 1");
   const double correction1 = 1 - std::pow(a.beta1, step), correction2 = 1 - std::pow(a.beta2, step);
   for (std::size_t k = 0; k < count; ++k) {
     const auto in = [&](std::size_t i) { return args.in(static_cast<int>(scalars + k * each + i)); };
     const auto out = [&](std::size_t i) { return args.out(static_cast<int>(k * (each - 1) + i)); };
     for (std::size_t i = 0; i < in(0).size(); ++i) {
-      const double g = in(1)[i];
+      if (factor == 0) {
+        out(0)[i] = in(0)[i];
+        out(1)[i] = in(2)[i];
+        if (a.beta1 != 0) out(2)[i] = in(3)[i];
+        continue;
+      }
+      const double g = in(1)[i] * factor;
       const double m = a.beta1 == 0 ? g : a.beta1 * in(3)[i] + (1 - a.beta1) * g;
       const double v = a.beta2 * in(2)[i] + (1 - a.beta2) * g * g;
       out(0)[i] = in(0)[i] - rate * (m / correction1) / (std::sqrt(v / correction2) + a.eps);

@@ -1,5 +1,6 @@
 #include "g2face/train/engine.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "g2face/graph/gradients.hpp"
@@ -45,6 +46,35 @@ void begin_optimizer(Parameters& start, const TrainedNetwork& network, const Eng
   }
 }
 
+/// What the loss scale keeps, where `start` lacks it.
+void begin_loss_scale(Parameters& start, const LossScaleOptions& options) {
+  const auto begin = [&](std::string_view own_name, double value) {
+    const std::string name = str(optimizer_name, '/', own_name);
+    if (!start.contains(name)) start.set(name, real_number(value));
+    check<CheckpointError>(start.at(name).type() == Type{DType::f32, {1}}, "'", name, "' is ",
+                           start.at(name).type().str(), ", expected f32[1]");
+  };
+  begin(loss_scale_name, options.initial);
+  begin(good_updates_name, 0);
+}
+
+/// Adam leaves its own updates out; here all others of the job, such as running statistics and averages, follow it.
+void guard_updates(TrainingJob& job) {
+  std::map<std::string_view, Value> parameters;
+  for (int n = 0; n < job.graph.size(); ++n)
+    if (job.graph.node(n).op == &parameter_op) parameters[job.graph.node(n).name] = {&job.graph, n, 0};
+  for (Update& u : job.updates)
+    if (job.graph.node(u.value).op != &adam_op) u = job.loss_scale->guarded(u, parameters.at(u.name));
+  for (const Update& u : job.loss_scale->updates()) job.updates.push_back(u);
+  job.report.emplace_back("loss scale", job.loss_scale->scale());
+  job.report.emplace_back("skipped", job.loss_scale->skipped());
+}
+
+bool reports_finite_numbers(const TrainingJob& job) {
+  return std::all_of(job.report.begin(), job.report.end(),
+                     [&](const auto& entry) { return std::isfinite(job.executor->get(entry.second).item()); });
+}
+
 }  // namespace
 
 const Tensor& image_of(const Batch& batch) {
@@ -83,6 +113,7 @@ Value TrainingJob::input(const std::string& name, const Type& type) {
 TrainingEngine::TrainingEngine(Parameters start, std::span<const TrainedNetwork> trained, EngineOptions options)
     : options_(options) {
   for (const TrainedNetwork& network : trained) begin_optimizer(start, network, options_);
+  if (options_.run.precision == Precision::f16) begin_loss_scale(start, options_.loss_scale);
   parameters_ = std::make_unique<DeviceParameters>(options_.run.device, start);
   if (options_.run.ranks) {
     std::string all;
@@ -99,20 +130,27 @@ void TrainingEngine::require_same(std::string_view what, std::string_view text) 
 
 void TrainingEngine::minimize(TrainingJob& job, Value loss, Scopes scopes, const RatesOf& rates,
                               const std::optional<AdamAttrs>& adam) const {
+  const Scope optimizer(job.graph, optimizer_name);
+  if (job.precision == Precision::f16) {
+    check<GraphError>(!job.loss_scale, "minimize: a job in f16 can have one loss only");
+    job.loss_scale.emplace(optimizer, options_.loss_scale);
+    loss = job.loss_scale->scaled(loss);
+  }
   const std::vector<Value> all = trainable(scopes);
   const auto& ranks = options_.run.ranks;
   const Value goal = ranks ? affine(loss, 1. / ranks->ranks()) : loss;
   const std::vector<Value> slopes = all_reduce_in_buckets(gradients(goal, all));
+  if (job.loss_scale) job.loss_scale->look_at(slopes);
   std::map<RateInputs, AdamGroup> groups;
   for (std::size_t i = 0; i < all.size(); ++i) {
     AdamGroup& group = groups[rates(job.graph.node(all[i]).name)];
     group.parameters.push_back(all[i]);
     group.gradients.push_back(slopes[i]);
   }
-  const Scope optimizer(job.graph, optimizer_name);
   for (auto& [inputs, group] : groups) {
     const Value step = job.input(inputs.step, {DType::i64, {1}});
     group.rate = job.input(inputs.rate, {DType::f32, {1}});
+    if (job.loss_scale) group.rate = job.loss_scale->with_factor(group.rate);
     for (Update& u : adam_updates(optimizer, step, {{group}}, adam.value_or(options_.adam))) job.updates.push_back(u);
   }
 }
@@ -129,13 +167,15 @@ TrainingJob& TrainingEngine::job(const std::string& name, const std::function<vo
   if (made) return *made;
   auto j = std::make_unique<TrainingJob>();
   j->graph.share_batch(options_.run.ranks);
+  j->precision = options_.run.precision;
   build(*j);
+  if (j->loss_scale) guard_updates(*j);
   std::vector<Value> outputs;
   for (const auto& [key, v] : j->outputs) outputs.push_back(v);
   for (const auto& [key, v] : j->report) outputs.push_back(v);
   const TrainingOptions& run = options_.run;
   const Plan planned = plan(j->graph, outputs, j->updates,
-                            {.device = run.device, .precision = run.precision, .threads = run.threads, .fold = false});
+                            {.device = run.device, .precision = j->precision, .threads = run.threads, .fold = false});
   require_same("the plan", planned.print());
   // Jobs run one after the other, in one memory: that of the first one, which as a rule has the most to keep.
   if (jobs_.size() == 1) parameters_->share_arena(planned.arena_bytes());
@@ -150,7 +190,10 @@ Batch TrainingEngine::run(TrainingJob& job, const Batch& inputs) {
     check<ShapeError>(given != inputs.end(), "training: the batch has no '", name, "'");
     job.executor->set(v, given->second);
   }
-  job.executor->run({.check_finite = options_.run.check_finite});
+  job.executor->run({.check_finite = options_.run.check_finite && !job.loss_scale});
+  // A step that was left out changed no parameter, so it can be looked at afterwards.
+  if (options_.run.check_finite && job.loss_scale && !reports_finite_numbers(job))
+    job.executor->run({.check_finite = true});
   job.numbers.clear();
   for (const auto& [name, v] : job.report) job.numbers.push_back(job.executor->get(v).item());
   if (const auto& ranks = options_.run.ranks) {
@@ -171,6 +214,8 @@ void TrainingEngine::add_report(std::string_view stage, const TrainingJob& job, 
                           "; the parameters are worthless now: go on from the last checkpoint with a lower rate");
     report.emplace_back(str(stage, '/', name), value);
   }
+  check<NotFiniteError>(!job.loss_scale || job.executor->get(job.loss_scale->scale()).item() >= 1, "training step ",
+                        step, ": ", stage, ": gradients are not finite even with a loss scale of 1: train in bf16");
 }
 
 Parameters TrainingEngine::state() const { return parameters_->get(); }

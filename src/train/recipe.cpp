@@ -27,6 +27,9 @@ void TrainingRecipe::validate() const {
     require(value >= 0 && value <= 1e6, field, value, "0 to 1e6");
   channel.validate();
   ada.validate();
+  require(loss_scale.begins_well(), "loss_scale.initial", loss_scale.initial, "a power of two, 1 to 2^24");
+  require(loss_scale.interval >= 1 && loss_scale.interval <= 1'000'000, "loss_scale.interval", loss_scale.interval,
+          "1 to 1000000 updates");
   require(r1_interval >= 1, "r1_interval", r1_interval, "a positive number of steps");
   require(ema >= 0 && ema < 1, "ema", ema, "0 to below 1");
   require(schedule.warm_up >= 0, "schedule.warm_up", schedule.warm_up, "0 or more epochs");

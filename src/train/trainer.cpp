@@ -68,8 +68,9 @@ struct Trainer::State {
     for (const std::string_view network : needed)
       if (is_generating(network) || network == "discriminator")
         trained.push_back({declare(network, model), is_generating(network)});
-    engine = std::make_unique<TrainingEngine>(only_known(start, needed), trained,
-                                              EngineOptions{.run = options, .adam = recipe.adam, .ema = recipe.ema});
+    engine = std::make_unique<TrainingEngine>(
+        only_known(start, needed), trained,
+        EngineOptions{.run = options, .adam = recipe.adam, .ema = recipe.ema, .loss_scale = recipe.loss_scale});
   }
 
   /// Map2ID is left alone when recovering, and its count of steps with it.
@@ -163,6 +164,8 @@ struct Trainer::State {
 
   void build_discriminate(TrainingJob& j, bool with_r1) const {
     const Type type = images_type(share.count);
+    // The gradient that R1 squares is not that of a scaled loss.
+    if (with_r1 && j.precision == Precision::f16) j.precision = Precision::tf32;
     const TrainingNetworks networks(j.graph, model, mesh);
     const Value real = ada.augment(j, "real", j.input("image", type));
     const Value fake = ada.augment(j, "fake", j.input("fake", type));

@@ -107,9 +107,9 @@ TEST_CASE("adam on CUDA: any number of tensors") {
       Tensor& squares = in[in.size() - static_cast<std::size_t>(each) + 2];
       for (float& v : squares.mutable_as<float>()) v = v * v;
     }
-    check_tensors(adam_op, AdamAttrs{.beta1 = beta1},
-                  {Tensor::full({DType::i64, {1}}, 3), Tensor::full({DType::f32, {1}}, 0.01)}, in,
-                  str("adam cuda ", count, " tensors"));
+    const Tensor step = Tensor::full({DType::i64, {1}}, 3);
+    for (const Tensor& rate : {Tensor::full({DType::f32, {1}}, 0.01), Tensor::from({2}, {0.01F, 0.25F})})
+      check_tensors(adam_op, AdamAttrs{.beta1 = beta1}, {step, rate}, in, str("adam cuda ", count, " tensors"));
   }
 }
 

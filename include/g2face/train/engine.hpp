@@ -15,6 +15,7 @@
 #include "g2face/nn/scope.hpp"
 #include "g2face/ops/adam.hpp"
 #include "g2face/plan/executor.hpp"
+#include "g2face/train/loss_scale.hpp"
 #include "g2face/train/training.hpp"
 
 namespace g2face {
@@ -22,9 +23,11 @@ namespace g2face {
 /// A graph with its inputs, outputs and numbers by name.
 struct TrainingJob {
   Graph graph;
+  Precision precision = Precision::fast;  // the engine's; a builder that needs a better one sets it before minimize()
   std::map<std::string, Value> inputs, outputs;
   std::vector<std::pair<std::string, Value>> report;  // scalars
   std::vector<Update> updates;
+  std::optional<LossScale> loss_scale;  // in f16
   std::unique_ptr<Executor> executor;
   std::vector<double> numbers;  // what was reported in the last run, means over ranks
 
@@ -42,6 +45,7 @@ struct EngineOptions {
   TrainingOptions run;
   AdamAttrs adam;
   double ema = 0;  // decay of the averages in a step; 0: none are kept
+  LossScaleOptions loss_scale = {};
 };
 
 /// Names of the inputs that the optimizer takes for a parameter.
@@ -68,14 +72,16 @@ class TrainingEngine {
 
   /// Adds a step of Adam for what these scopes train; `adam` is in place of the engine's, of which it has to keep as
   /// much (beta1 is 0 in both or in none). With several ranks, the loss that is minimised is the mean over them of each
-  /// one's loss: gradients are summed in buckets while others are still being computed.
+  /// one's loss: gradients are summed in buckets while others are still being computed. In f16 the loss is scaled, and
+  /// a job has one; where a gradient is not finite all updates of the job are left out.
   void minimize(TrainingJob& job, Value loss, Scopes scopes, const RatesOf& rates,
                 const std::optional<AdamAttrs>& adam = {}) const;
   /// Adds a step of the averages, which follow what the parameters become in this job.
   void average(TrainingJob& job, Scopes scopes) const;
 
   TrainingJob& job(const std::string& name, const std::function<void(TrainingJob&)>& build);
-  /// Runs a job on those of `inputs` that it has; returns its outputs, f32.
+  /// Runs a job on those of `inputs` that it has; returns its outputs, f32. Where gradients may overflow (f16),
+  /// check_finite looks at the nodes only if a number of the report is not finite.
   Batch run(TrainingJob& job, const Batch& inputs);
   /// The numbers of the last run, as "stage/name". Throws NotFiniteError.
   void add_report(std::string_view stage, const TrainingJob& job, std::int64_t step, StepReport& report) const;

@@ -9,6 +9,7 @@
 #include "g2face/ops/adam.hpp"
 #include "g2face/train/augment.hpp"
 #include "g2face/train/channel.hpp"
+#include "g2face/train/loss_scale.hpp"
 #include "g2face/train/schedule.hpp"
 #include "g2face/train/stages.hpp"
 
@@ -54,7 +55,8 @@ struct TrainingRecipe {
   double prior_rate = 1e-4;          // of the StyleGAN2 part
   double discriminator_rate = 1e-3;  // follows no schedule
   AdamAttrs adam;
-  Schedule schedule;  // of the first two rates
+  LossScaleOptions loss_scale;  // with Precision::f16
+  Schedule schedule;            // of the first two rates
   int r1_interval = 16;
   double ema = 0;    // decay, in a step, of the moving average of the generating networks; 0: none is kept
   bool flip = true;  // half of the images are mirrored
