@@ -28,6 +28,15 @@ TEST_CASE("the identity network and what it sees survive JSON") {
   CHECK_FALSE(ModelConfig::from_json(R"({"identity_crop":[]})").identity_crop.has_value());
 }
 
+TEST_CASE("the norm of the pyramid survives JSON") {
+  CHECK(ModelConfig().encoder_norm == EncoderNorm::instance);
+  const ModelConfig config = ModelConfig::from_json(R"({"encoder_norm":"none"})");
+  CHECK(config.encoder_norm == EncoderNorm::none);
+  CHECK_EQ(ModelConfig::from_json(config.to_json()), config);
+  CHECK_THROWS_WITH_AS(ModelConfig::from_json(R"({"encoder_norm":"layer"})"), doctest::Contains("instance"),
+                       CheckpointError);
+}
+
 TEST_CASE("sizes that follow from the resolution") {
   const ModelConfig full;
   CHECK_EQ(full.level_count(), 7);

@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
+
 #include "g2face/graph/gradients.hpp"
 #include "g2face/models/iff.hpp"
 #include "models/tiny.hpp"
@@ -97,6 +99,29 @@ TEST_CASE("generator: a bias before an instance norm has gradient zero, its neig
   CHECK_EQ(norm(g[1]), 0);
   CHECK_GT(norm(g[2]), 1e-6);
   CHECK_GT(norm(g[3]), 1e-6);
+}
+
+TEST_CASE("encoder: a norm takes away how bright and how full of contrast a photo is, and without one it stays") {
+  for (const EncoderNorm norm : {EncoderNorm::instance, EncoderNorm::none}) {
+    ModelConfig config = tiny;
+    config.encoder_norm = norm;
+    Experiment e;
+    const Scope scope(e.graph, "generator");
+    const Value photo = e.input("photo", {1, 3, 16, 16}), brighter = affine(photo, 0.5, 0.3);
+    // Away from the border, where zeros are seen too. The first level sees two convolutions' worth of it.
+    const auto inside = [&](Value image) {
+      return slice(encoder(scope, image, config)[0], {0, 0, 2, 2}, {1, 4, 12, 12});
+    };
+    const std::vector<Tensor> seen =
+        e.run(new_parameters(generator_only, config, Fill::random, 3), {inside(photo), inside(brighter)});
+    double change = 0, size = 0;
+    for (std::size_t i = 0; i < seen[0].as<double>().size(); ++i) {
+      change += std::abs(seen[1].as<double>()[i] - seen[0].as<double>()[i]);
+      size += std::abs(seen[0].as<double>()[i]);
+    }
+    INFO("encoder_norm ", static_cast<int>(norm), ": ", change / size);
+    CHECK((change / size > 0.3) == (norm == EncoderNorm::none));
+  }
 }
 
 TEST_CASE("fusion_mask: a normalised 1x1 convolution of the joined inputs, by the same names") {
