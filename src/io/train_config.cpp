@@ -29,6 +29,7 @@ void visit_numbers(io::ConfigFields& f, TrainingConfig& c) {
     f.field("diversity", w.diversity, not_negative);
     f.field("consistency", w.consistency, not_negative);
     f.field("identity", w.identity, not_negative);
+    f.field("recovered", w.recovered, not_negative);
     f.field("shape", w.shape, not_negative);
     f.field("landmarks", w.landmarks, not_negative);
     f.field("colours", w.colours, not_negative);

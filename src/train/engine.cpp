@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "g2face/graph/gradients.hpp"
 #include "g2face/nn/adam.hpp"
@@ -111,7 +112,7 @@ Value TrainingJob::input(const std::string& name, const Type& type) {
 }
 
 TrainingEngine::TrainingEngine(Parameters start, std::span<const TrainedNetwork> trained, EngineOptions options)
-    : options_(options) {
+    : options_(std::move(options)) {
   for (const TrainedNetwork& network : trained) begin_optimizer(start, network, options_);
   if (options_.run.precision == Precision::f16) begin_loss_scale(start, options_.loss_scale);
   parameters_ = std::make_unique<DeviceParameters>(options_.run.device, start);
@@ -184,7 +185,7 @@ TrainingJob& TrainingEngine::job(const std::string& name, const std::function<vo
   return *made;
 }
 
-Batch TrainingEngine::run(TrainingJob& job, const Batch& inputs) {
+Batch TrainingEngine::run(TrainingJob& job, const Batch& inputs) const {
   for (const auto& [name, v] : job.inputs) {
     const auto given = inputs.find(name);
     check<ShapeError>(given != inputs.end(), "training: the batch has no '", name, "'");

@@ -176,8 +176,14 @@ TEST_CASE("trainer: features of the photo that one stage hands to the next are t
 TEST_CASE("trainer: it learns") {
   const ModelConfig model = tests::tiny_config();
   TrainingRecipe recipe = quick();
-  recipe.weights = {
-      .diversity = 0, .consistency = 0, .identity = 0, .l1 = 1, .lpips = 0, .adversarial = 0, .hiding = 1};
+  recipe.weights = {.diversity = 0,
+                    .consistency = 0,
+                    .identity = 0,
+                    .recovered = 0,
+                    .l1 = 1,
+                    .lpips = 0,
+                    .adversarial = 0,
+                    .hiding = 1};
   Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
   double first = 0, last = 0;
   for (int i = 0; i < 40; ++i) {

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -52,7 +53,7 @@ struct EngineOptions {
 struct RateInputs {
   std::string step;  // i64 [1], counts from 1
   std::string rate;  // f32 [1]
-  auto operator<=>(const RateInputs&) const = default;
+  bool operator<(const RateInputs& other) const { return std::tie(step, rate) < std::tie(other.step, other.rate); }
 };
 
 ///   TrainingEngine engine(std::move(start), trained, options);
@@ -82,7 +83,7 @@ class TrainingEngine {
   TrainingJob& job(const std::string& name, const std::function<void(TrainingJob&)>& build);
   /// Runs a job on those of `inputs` that it has; returns its outputs, f32. Where gradients may overflow (f16),
   /// check_finite looks at the nodes only if a number of the report is not finite.
-  Batch run(TrainingJob& job, const Batch& inputs);
+  Batch run(TrainingJob& job, const Batch& inputs) const;
   /// The numbers of the last run, as "stage/name". Throws NotFiniteError.
   void add_report(std::string_view stage, const TrainingJob& job, std::int64_t step, StepReport& report) const;
 

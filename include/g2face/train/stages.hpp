@@ -16,7 +16,8 @@ namespace g2face {
 struct LossWeights {
   double diversity = 1;     // anonymize: virtual identities among each other
   double consistency = 1;   // anonymize: the picture shows the virtual identity
-  double identity = 1;      // anonymize: it does not show the original's; recover: it does
+  double identity = 1;      // anonymize: it does not show the original's
+  double recovered = 1;     // recover: it does
   double shape = 1;         // geometry: of vertices, decimetres
   double landmarks = 0.01;  // pixels of a 224 image
   double colours = 1;       // of vertices by light alone
@@ -94,7 +95,7 @@ struct RecoverInputs {
   Channel channel, augment = {};
   std::vector<Value> features = {};  // of the original, as the anonymizing stage has them; if none, they are computed
 };
-/// Terms: identity, shape, landmarks, colours, l1, lpips, adversarial, hiding.
+/// Terms: identity (which weighs `recovered`), shape, landmarks, colours, l1, lpips, adversarial, hiding.
 GeneratedFace recover_stage(const TrainingNetworks& networks, const RecoverInputs& in, const LossWeights& weights);
 
 struct DiscriminateStage {
