@@ -27,6 +27,8 @@ TEST_CASE("all_ops: sorted, named once, and each a primitive or a formula") {
 TEST_CASE("all_ops: each primitive has a gradient rule") {
   const std::map<std::string_view, std::string_view> exceptions{
       {"adam", "nobody differentiates the steps of an optimizer"},
+      {"all_reduce_start", "sums gradients, after differentiation"},
+      {"all_reduce_wait", "as all_reduce_start"},
       {"barycentrics_grad", "positions of a picture are differentiated once (docs/rendering.md)"},
       {"bits_to_float", "reads its input as bits"},
       {"float_to_bits", "writes bits, which do not change continuously"},
