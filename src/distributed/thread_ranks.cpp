@@ -75,6 +75,7 @@ class ThreadTransport final : public Transport {
 std::vector<std::shared_ptr<Communicator>> thread_ranks(int ranks) {
   const auto room = std::make_shared<Room>(ranks);
   std::vector<std::shared_ptr<Communicator>> all;
+  all.reserve(static_cast<std::size_t>(ranks));
   for (int r = 0; r < ranks; ++r) {
     all.push_back(std::make_shared<Communicator>(std::make_unique<ThreadTransport>(room, r)));
   }

@@ -23,6 +23,7 @@ LabelledImages numbered(ImageNames images, const std::vector<std::string>& label
   for (auto& [label, number] : numbers) number = next++;
   check<ImageError>(next >= 2, images.source, ": names ", next, " people, expected two at least to tell apart");
   std::vector<std::int64_t> who;
+  who.reserve(labels.size());
   for (const std::string& label : labels) who.push_back(numbers.at(label));
   return {std::move(images), std::move(who), next};
 }
