@@ -5,7 +5,8 @@
 
 namespace g2face {
 
-/// `file` as a face model (models/face_model.hpp, with 68 landmarks) with 80 modes of identity, 64 of expression, 80 of texture.
+/// `file` as a face model (models/face_model.hpp, with 68 landmarks) with 80 modes of identity, 64 of expression, 80 of
+/// texture.
 ///   modes beyond these are left out; those that are missing are zeros, and do nothing
 ///   a model without texture gets one: a painted mean (skin, lips, brows, eyes, by parts and landmarks), and modes that
 ///   make the skin lighter, redder, yellower, as a whole and in smooth waves; for coefficients N(0,1)
