@@ -33,39 +33,18 @@ void visit_numbers(io::ConfigFields& f, IdentityConfig& c) {
   });
 }
 
+IdentityConfig begun_with(const IdentityConfig& named) {
+  IdentityConfig begun;
+  begun.model = ModelConfig::preset(named.base);
+  return begun;
+}
+
 }  // namespace
 
 IdentityConfig IdentityConfig::from_json(std::string_view text, const std::string& where) {
-  IdentityConfig config;
-  io::read_over_presets(
-      text, where,
-      [&](io::ConfigFields& f) {
-        visit_numbers(f, config);
-        io::run_fields(f, config.run);
-      },
-      [&] {
-        const std::string preset = config.base;
-        config = IdentityConfig{};
-        config.model = ModelConfig::preset(preset);
-      },
-      [&] {
-        config.recipe.validate();
-        config.model.validate();
-      });
-  return config;
+  return io::read_training(text, where, visit_numbers, begun_with);
 }
-
-std::string IdentityConfig::to_json() const {
-  IdentityConfig copy = *this;
-  return io::write_config([&](io::ConfigFields& f) {
-    visit_numbers(f, copy);
-    io::run_fields(f, copy.run);
-  });
-}
-
-std::string IdentityConfig::identity() const {
-  IdentityConfig copy = *this;
-  return io::write_config([&](io::ConfigFields& f) { visit_numbers(f, copy); });
-}
+std::string IdentityConfig::to_json() const { return io::write_training(*this, visit_numbers); }
+std::string IdentityConfig::identity() const { return io::write_numbers(*this, visit_numbers); }
 
 }  // namespace g2face

@@ -40,41 +40,20 @@ std::string model_of(std::string_view preset) {
   return preset == "prior-128" ? "g2face-slim-128" : "g2face-256";
 }
 
+PriorConfig begun_with(const PriorConfig& named) {
+  PriorConfig begun;
+  begun.recipe = PriorRecipe::preset(named.preset);
+  begun.base = named.base.empty() ? model_of(named.preset) : named.base;
+  begun.model = ModelConfig::preset(begun.base);
+  return begun;
+}
+
 }  // namespace
 
 PriorConfig PriorConfig::from_json(std::string_view text, const std::string& where) {
-  PriorConfig config;
-  io::read_over_presets(
-      text, where,
-      [&](io::ConfigFields& f) {
-        visit_numbers(f, config);
-        io::run_fields(f, config.run);
-      },
-      [&] {
-        PriorConfig begun;
-        begun.recipe = PriorRecipe::preset(config.preset);
-        begun.base = config.base.empty() ? model_of(config.preset) : config.base;
-        begun.model = ModelConfig::preset(begun.base);
-        config = begun;
-      },
-      [&] {
-        config.recipe.validate();
-        config.model.validate();
-      });
-  return config;
+  return io::read_training(text, where, visit_numbers, begun_with);
 }
-
-std::string PriorConfig::to_json() const {
-  PriorConfig copy = *this;
-  return io::write_config([&](io::ConfigFields& f) {
-    visit_numbers(f, copy);
-    io::run_fields(f, copy.run);
-  });
-}
-
-std::string PriorConfig::identity() const {
-  PriorConfig copy = *this;
-  return io::write_config([&](io::ConfigFields& f) { visit_numbers(f, copy); });
-}
+std::string PriorConfig::to_json() const { return io::write_training(*this, visit_numbers); }
+std::string PriorConfig::identity() const { return io::write_numbers(*this, visit_numbers); }
 
 }  // namespace g2face

@@ -35,39 +35,18 @@ void visit_numbers(io::ConfigFields& f, ReconConfig& c) {
   f.field("flip", r.flip);
 }
 
+ReconConfig begun_with(const ReconConfig& named) {
+  ReconConfig begun;
+  begun.model = ModelConfig::preset(named.base);
+  return begun;
+}
+
 }  // namespace
 
 ReconConfig ReconConfig::from_json(std::string_view text, const std::string& where) {
-  ReconConfig config;
-  io::read_over_presets(
-      text, where,
-      [&](io::ConfigFields& f) {
-        visit_numbers(f, config);
-        io::run_fields(f, config.run);
-      },
-      [&] {
-        const std::string preset = config.base;
-        config = ReconConfig{};
-        config.model = ModelConfig::preset(preset);
-      },
-      [&] {
-        config.recipe.validate();
-        config.model.validate();
-      });
-  return config;
+  return io::read_training(text, where, visit_numbers, begun_with);
 }
-
-std::string ReconConfig::to_json() const {
-  ReconConfig copy = *this;
-  return io::write_config([&](io::ConfigFields& f) {
-    visit_numbers(f, copy);
-    io::run_fields(f, copy.run);
-  });
-}
-
-std::string ReconConfig::identity() const {
-  ReconConfig copy = *this;
-  return io::write_config([&](io::ConfigFields& f) { visit_numbers(f, copy); });
-}
+std::string ReconConfig::to_json() const { return io::write_training(*this, visit_numbers); }
+std::string ReconConfig::identity() const { return io::write_numbers(*this, visit_numbers); }
 
 }  // namespace g2face

@@ -65,40 +65,19 @@ void visit_numbers(io::ConfigFields& f, TrainingConfig& c) {
   f.field("flip", r.flip);
 }
 
+TrainingConfig begun_with(const TrainingConfig& named) {
+  TrainingConfig begun;
+  begun.recipe = TrainingRecipe::preset(named.preset);
+  begun.model = ModelConfig::preset(named.base);
+  return begun;
+}
+
 }  // namespace
 
 TrainingConfig TrainingConfig::from_json(std::string_view text, const std::string& where) {
-  TrainingConfig config;
-  io::read_over_presets(
-      text, where,
-      [&](io::ConfigFields& f) {
-        visit_numbers(f, config);
-        io::run_fields(f, config.run);
-      },
-      [&] {
-        TrainingConfig begun;
-        begun.recipe = TrainingRecipe::preset(config.preset);
-        begun.model = ModelConfig::preset(config.base);
-        config = begun;
-      },
-      [&] {
-        config.recipe.validate();
-        config.model.validate();
-      });
-  return config;
+  return io::read_training(text, where, visit_numbers, begun_with);
 }
-
-std::string TrainingConfig::to_json() const {
-  TrainingConfig copy = *this;
-  return io::write_config([&](io::ConfigFields& f) {
-    visit_numbers(f, copy);
-    io::run_fields(f, copy.run);
-  });
-}
-
-std::string TrainingConfig::identity() const {
-  TrainingConfig copy = *this;
-  return io::write_config([&](io::ConfigFields& f) { visit_numbers(f, copy); });
-}
+std::string TrainingConfig::to_json() const { return io::write_training(*this, visit_numbers); }
+std::string TrainingConfig::identity() const { return io::write_numbers(*this, visit_numbers); }
 
 }  // namespace g2face

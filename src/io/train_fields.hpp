@@ -53,21 +53,42 @@ inline void run_fields(ConfigFields& f, RunSettings& run) {
   f.field("data_threads", run.data_threads, {1, 64});
 }
 
-/// Reads a configuration whose fields have the values of presets where they are missing: `fields` visits it for their
-/// names, `begin` sets what these stand for, and over that all is read again. What `begin` and `validate` throw comes
-/// out as ConfigError, "WHERE: ...".
-inline void read_over_presets(std::string_view json, const std::string& where, const VisitFields& fields,
-                              const std::function<void()>& begin, const std::function<void()>& validate) {
-  read_config(json, where, fields);
+/// Reads a configuration whose fields have the values of presets where they are missing. `visit_numbers` visits the
+/// fields that decide the numbers, `begun` makes the configuration that the presets named in it stand for, and over
+/// that all is read again. What these and validate() throw comes out as ConfigError, "WHERE: ...".
+template <class Config>
+Config read_training(std::string_view json, const std::string& where, void (*visit_numbers)(ConfigFields&, Config&),
+                     Config (*begun)(const Config&)) {
+  Config config;
+  const VisitFields all = [&](ConfigFields& f) {
+    visit_numbers(f, config);
+    run_fields(f, config.run);
+  };
+  read_config(json, where, all);
   try {
-    begin();
-    read_config(json, where, fields);
-    validate();
+    config = begun(config);
+    read_config(json, where, all);
+    config.recipe.validate();
+    config.model.validate();
   } catch (const ConfigError&) {
     throw;
   } catch (const Error& e) {
     throw ConfigError(str(where, ": ", e.what()));
   }
+  return config;
+}
+
+template <class Config>
+std::string write_training(Config config, void (*visit_numbers)(ConfigFields&, Config&)) {
+  return write_config([&](ConfigFields& f) {
+    visit_numbers(f, config);
+    run_fields(f, config.run);
+  });
+}
+/// Of what decides the numbers alone.
+template <class Config>
+std::string write_numbers(Config config, void (*visit_numbers)(ConfigFields&, Config&)) {
+  return write_config([&](ConfigFields& f) { visit_numbers(f, config); });
 }
 
 }  // namespace g2face::io
