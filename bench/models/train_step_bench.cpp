@@ -1,4 +1,4 @@
-// Steps of training: the full model at N = 2, and the small one of configs/slim64.json at N = 16 with the identity
+// Steps of training: the full model at N = 2, and a small one of 64 pixels at N = 16 with the identity
 // network of slim-64, in the precisions of each device; R1 in no step or, "_r1", in each. Random parameters: the time
 // does not depend on them. Peak memory is the process's. The counters named like losses are those of the first step,
 // for bench/peer_torch_train.py. "alive MB" is what the plan of the anonymizing stage, which is the largest, keeps
