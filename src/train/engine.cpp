@@ -219,6 +219,18 @@ void TrainingEngine::add_report(std::string_view stage, const TrainingJob& job, 
                         step, ": ", stage, ": gradients are not finite even with a loss scale of 1: train in bf16");
 }
 
+StepReport TrainingEngine::only_step(const std::function<void(TrainingJob&)>& build, Batch batch, std::int64_t number,
+                                     double rate) {
+  batch["rate"] = real_number(rate);
+  batch["step"] = whole_number(number);
+  TrainingJob& only = job("train", build);
+  run(only, batch);
+  StepReport report;
+  add_report("train", only, number, report);
+  report.emplace_back("rate", rate);
+  return report;
+}
+
 Parameters TrainingEngine::state() const { return parameters_->get(); }
 
 Parameters TrainingEngine::averaged() const {

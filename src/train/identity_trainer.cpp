@@ -204,14 +204,7 @@ struct IdentityTrainer::State {
   StepReport step(const Batch& batch) {
     const std::int64_t first = taken * recipe.batch;
     const double rate = recipe.rate * recipe.schedule.factor(static_cast<int>(first / options.epoch_images) + 1);
-    Batch inputs = batch;
-    inputs["rate"] = real_number(rate);
-    inputs["step"] = whole_number(taken + 1);
-    TrainingJob& job = engine->job("train", [&](TrainingJob& j) { build(j); });
-    engine->run(job, inputs);
-    StepReport report;
-    engine->add_report("train", job, taken + 1, report);
-    report.emplace_back("rate", rate);
+    StepReport report = engine->only_step([&](TrainingJob& j) { build(j); }, batch, taken + 1, rate);
     ++taken;
     return report;
   }

@@ -87,6 +87,9 @@ class TrainingEngine {
   /// The numbers of the last run, as "stage/name". Throws NotFiniteError.
   void add_report(std::string_view stage, const TrainingJob& job, std::int64_t step, StepReport& report) const;
 
+  /// Step `number` of a training that has one job, "train", with inputs "step" and "rate"; the rate is reported last.
+  StepReport only_step(const std::function<void(TrainingJob&)>& build, Batch batch, std::int64_t number, double rate);
+
   const TrainingOptions& options() const { return options_.run; }
   Parameters state() const;
   /// Without what the optimizer keeps; averaged where there are averages.
