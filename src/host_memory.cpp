@@ -2,12 +2,25 @@
 
 #include <sys/mman.h>
 
+#include <cstdint>
 #include <new>
 
 namespace g2face {
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__)
+#define G2FACE_CHECKED_HEAP 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define G2FACE_CHECKED_HEAP 1
+#endif
+#endif
+
+#ifdef G2FACE_CHECKED_HEAP
+constexpr std::size_t large = SIZE_MAX;  // the sanitizer sees accesses beyond its own blocks alone
+#else
 constexpr std::size_t large = std::size_t{1} << 20;
+#endif
 constexpr std::size_t huge_page = std::size_t{2} << 20;
 constexpr std::align_val_t alignment{64};
 
