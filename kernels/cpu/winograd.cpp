@@ -155,7 +155,7 @@ std::string_view name_of(winograd::Kind kind) {
 /// x and y: what the kernel reads and writes; `smallest`: the extent from which on it beats oneDNN.
 MaybeStep step_for(winograd::Kind kind, const TensorDesc& x, const TensorDesc& y, std::string_view op,
                    const Signature& s, bool gradient = false) {
-  constexpr std::int64_t min_channels = 64;
+  const std::int64_t min_channels = kind == winograd::Kind::up3x3_stride2 ? 64 : 32;
   const g2face::Shape &from = x.type.shape, &to = y.type.shape;
   const bool suits = s.precision == Precision::fast && x.layout == native_layout() && y.layout == native_layout() &&
                      from[1] % 16 == 0 && to[1] % 16 == 0 && from[1] >= min_channels && to[1] >= min_channels &&

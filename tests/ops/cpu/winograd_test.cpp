@@ -43,6 +43,8 @@ const std::vector<Case> cases = {
     {conv2d_op, 1, 64, 37, 16, 64, 3, 1, 1, "conv2d winograd:f4x4_3x3"},
     {conv2d_op, 1, 208, 16, 19, 64, 3, 1, 1, "conv2d winograd:f4x4_3x3"},
     {conv2d_op, 5, 64, 7, 14, 80, 3, 1, 1, "conv2d winograd:f4x4_3x3"},
+    {conv2d_op, 2, 32, 12, 15, 48, 3, 1, 1, "conv2d winograd:f4x4_3x3"},
+    {conv2d_op, 2, 32, 33, 46, 32, 4, 2, 1, "conv2d winograd:f4x4_2x2_s2"},
     {conv2d_op, 2, 64, 33, 46, 80, 4, 2, 1, "conv2d winograd:f4x4_2x2_s2"},
     {conv2d_op, 3, 80, 32, 35, 64, 4, 2, 1, "conv2d winograd:f4x4_2x2_s2"},
     {conv2d_input_grad_op, 3, 80, 17, 22, 112, 3, 1, 1, "conv2d_input_grad winograd:f4x4_3x3"},
