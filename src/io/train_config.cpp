@@ -41,6 +41,7 @@ void visit_numbers(io::ConfigFields& f, TrainingConfig& c) {
   });
   f.choice("bits", r.bits, bits_names);
   f.choice("recover_bits", r.recover_bits, recover_bits_names);
+  f.field("identity_swap", r.identity_swap, share);
   f.choice("fake", r.fake, fake_names);
   f.choice("noise", r.noise, noise_names);
   f.group("channel", [&] {

@@ -8,29 +8,17 @@
 #include "g2face/ops/random.hpp"
 #include "g2face/ops/reduce.hpp"
 #include "g2face/ops/reshape.hpp"
-#include "g2face/ops/select.hpp"
 #include "g2face/ops/unary.hpp"
+#include "train/draws.hpp"
 #include "train/resample.hpp"
 
 namespace g2face {
 namespace {
 
-/// A number in 0..1 for each seed, [N,1]: what the first two normal numbers of a stream were made of.
-Value uniform(Value seeds, std::string_view stream) {
-  const Value pair = random_normal(seeds, {{seeds.shape()[0], 2}, random_stream(stream)});
-  return exp(sum(square(pair), {.axes = {1}, .keep_dims = true}) * -0.5);
-}
-
 /// Whole numbers from `least` to `most`, each as likely as another.
 Value uniform_whole(Value seeds, std::string_view stream, std::int64_t least, std::int64_t most) {
   const auto from = static_cast<double>(least), to = static_cast<double>(most);
   return clamp(round(affine(uniform(seeds, stream), to - from + 1, from - 0.5)), from, to);
-}
-
-/// For a share of the samples what became of them, for the others what they were.
-Value some(double share, Value seeds, std::string_view stream, Value changed, Value before) {
-  const Value all = seeds.graph->constant(Tensor::scalar(share));
-  return select(reshape(greater(all, uniform(seeds, stream)), {seeds.shape()[0], 1, 1, 1}), changed, before);
 }
 
 std::int64_t smallest(double factor, std::int64_t extent) {

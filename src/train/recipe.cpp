@@ -25,6 +25,7 @@ void TrainingRecipe::validate() const {
                                                                   {"prior_rate", prior_rate},
                                                                   {"discriminator_rate", discriminator_rate}})
     require(value >= 0 && value <= 1e6, field, value, "0 to 1e6");
+  require(identity_swap >= 0 && identity_swap <= 1, "identity_swap", identity_swap, "a share of 0 to 1");
   channel.validate();
   ada.validate();
   require(loss_scale.begins_well(), "loss_scale.initial", loss_scale.initial, "a power of two, 1 to 2^24");

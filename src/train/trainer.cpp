@@ -10,6 +10,7 @@
 #include "g2face/models/recon.hpp"
 #include "g2face/ops.hpp"
 #include "g2face/train/ada.hpp"
+#include "train/draws.hpp"
 
 namespace g2face {
 namespace {
@@ -97,6 +98,17 @@ struct Trainer::State {
     return {.seed = seeds_of_pictures.graph->constant(all)};
   }
 
+  /// For a share of the samples somebody else's: that of the next photo of the whole batch.
+  Value swapped(Value identity, Value seeds_of_pictures) const {
+    if (recipe.identity_swap == 0) return identity;
+    const Value all = all_gather(identity);
+    std::vector<std::int64_t> next;
+    for (std::int64_t i = 0; i < recipe.batch; ++i) next.push_back((i + 1) % recipe.batch);
+    const Value others = gather(reshape(all, identity_type(recipe.batch).shape), 0, next);
+    return some(recipe.identity_swap, seeds_of_pictures, "identity swap", own_part(reshape(others, all.shape())),
+                identity);
+  }
+
   static std::string feature_name(std::size_t depth) { return str("features at depth ", depth); }
 
   static Value seeds(TrainingJob& j, std::int64_t n) { return j.input("seeds", {DType::i64, {n}}); }
@@ -134,7 +146,7 @@ struct Trainer::State {
   void build_recover(TrainingJob& j, const Batch& known) const {
     const std::int64_t n = share.count;
     const TrainingNetworks networks(j.graph, model, mesh);
-    const Value seed = seeds(j, n), identity = j.input("identity", identity_type(n));
+    const Value seed = seeds(j, n), identity = swapped(j.input("identity", identity_type(n)), seed);
     const Value bits = recipe.recover_bits == RecoverBits::fresh ? random_bits(recipe.bits, seed, n, model)
                                                                  : j.input("bits", bits_type(n));
     std::vector<Value> features;

@@ -27,6 +27,7 @@ TrainingRecipe recipe_of(std::int64_t batch) {
   r.seed = 11;
   r.r1_interval = 2;
   r.schedule.warm_up = 0;
+  r.identity_swap = 0.5;
   return r;
 }
 

@@ -46,6 +46,10 @@ struct TrainingRecipe {
   LossWeights weights;
   PayloadBits bits = PayloadBits::floats;
   RecoverBits recover_bits = RecoverBits::fresh;
+  /// Share of recovered pictures that are made with the identity of another photo of the batch and have to show that
+  /// person, as a wrong key will; 0..1. What the picture keeps of the original is then worth nothing, the key
+  /// everything.
+  double identity_swap = 0;
   FakeImages fake = FakeImages::alternate;
   TrainingNoise noise = TrainingNoise::fresh;
   ChannelOptions channel;
