@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-namespace g2face::convert {
+namespace g2face::weights {
 namespace {
 
 bool has(std::span<const std::string> names, std::string_view pattern) {
@@ -88,4 +88,4 @@ std::vector<Destination> destinations(const Mapping& mapping, std::span<const st
   return result;
 }
 
-}  // namespace g2face::convert
+}  // namespace g2face::weights

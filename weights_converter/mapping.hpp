@@ -9,7 +9,7 @@
 
 #include "g2face/error.hpp"
 
-namespace g2face::convert {
+namespace g2face::weights {
 
 /// A row: names of the form `from` become names of the form `to`. A '*' stands for any text, the same in both. The
 /// first row that fits a name counts.
@@ -59,4 +59,4 @@ struct Destination {
 /// For each of the names of one file, by the rules of the mapping.
 std::vector<Destination> destinations(const Mapping& mapping, std::span<const std::string> names);
 
-}  // namespace g2face::convert
+}  // namespace g2face::weights

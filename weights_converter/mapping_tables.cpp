@@ -5,7 +5,7 @@
 
 #include "weights_converter/mapping.hpp"
 
-namespace g2face::convert {
+namespace g2face::weights {
 namespace {
 
 using Names = std::string_view;
@@ -136,4 +136,4 @@ constexpr auto tables = std::to_array<Mapping>({
 
 std::span<const Mapping> mappings() { return tables; }
 
-}  // namespace g2face::convert
+}  // namespace g2face::weights

@@ -12,7 +12,7 @@
 
 #include "g2face/error.hpp"
 
-namespace g2face::convert {
+namespace g2face::weights {
 
 /// A file that cannot be read, is damaged, or asks for something it must not have. One line: "FILE: what: what to do".
 struct WeightFileError : Error {
@@ -67,4 +67,4 @@ class WeightFile {
 /// once, so that what is read later is what was stored. Throws WeightFileError.
 std::unique_ptr<WeightFile> open_weight_file(const std::string& path);
 
-}  // namespace g2face::convert
+}  // namespace g2face::weights
