@@ -12,7 +12,7 @@
 
 #include "g2face/error.hpp"
 
-namespace g2face::convert {
+namespace g2face::weights {
 
 /// A file that cannot be read, is damaged, or asks for something it must not have. One line: "FILE: what: what to do".
 struct WeightFileError : Error {
@@ -47,7 +47,7 @@ class WeightFile {
   virtual ~WeightFile() = default;
 
   const std::string& path() const { return path_; }
-  /// "pytorch zip", "pytorch legacy", "safetensors", "safetensors shards", "onnx", "matlab".
+  /// "zip" or "legacy" (PyTorch from 1.6 on, and before), "safetensors", "safetensors shards", "onnx", "matlab".
   const std::string& format() const { return format_; }
   /// In the order in which the file names them.
   const std::vector<StoredTensor>& tensors() const { return tensors_; }
@@ -67,4 +67,4 @@ class WeightFile {
 /// once, so that what is read later is what was stored. Throws WeightFileError.
 std::unique_ptr<WeightFile> open_weight_file(const std::string& path);
 
-}  // namespace g2face::convert
+}  // namespace g2face::weights
