@@ -3,12 +3,12 @@
 #include <bit>
 #include <cstring>
 #include <functional>
-#include <nlohmann/json.hpp>
 
 #include "g2face/parameters.hpp"
 #include "io/atomic_file.hpp"
 #include "io/input_file.hpp"
 #include "io/safetensors_header.hpp"
+#include "io/safetensors_writer.hpp"
 
 // Format: 8 bytes little-endian length of the header, the header (JSON), then the data of all tensors without gaps.
 // Source: https://github.com/huggingface/safetensors
@@ -18,7 +18,6 @@ namespace {
 
 static_assert(std::endian::native == std::endian::little, "safetensors data is used in place");
 
-constexpr std::uint64_t max_header_bytes = 100'000'000;
 constexpr std::size_t prefix_bytes = 8;
 
 struct Extent {
@@ -77,8 +76,8 @@ Parameters parse(std::span<const std::uint8_t> bytes, const std::string& file,
                          " bytes are too few for a safetensors file");
   std::uint64_t header_bytes = 0;
   std::memcpy(&header_bytes, bytes.data(), prefix_bytes);
-  check<CheckpointError>(header_bytes <= max_header_bytes, file, ": header of ", header_bytes, " bytes, at most ",
-                         max_header_bytes, " are accepted; not a safetensors file?");
+  check<CheckpointError>(header_bytes <= io::max_header_bytes, file, ": header of ", header_bytes, " bytes, at most ",
+                         io::max_header_bytes, " are accepted; not a safetensors file?");
   check<CheckpointError>(header_bytes <= bytes.size() - prefix_bytes, file, ": header of ", header_bytes,
                          " bytes in a file of ", bytes.size(), " bytes; is it truncated?");
   const auto text = bytes.subspan(prefix_bytes, static_cast<std::size_t>(header_bytes));
@@ -104,61 +103,6 @@ Parameters parse(std::span<const std::uint8_t> bytes, const std::string& file,
   return parameters;
 }
 
-std::string_view safetensors_name(DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return "F32";
-    case DType::f64:
-      return "F64";
-    case DType::bf16:
-      return "BF16";
-    case DType::f16:
-      return "F16";
-    case DType::i64:
-      return "I64";
-    case DType::i32:
-      return "I32";
-    case DType::u8:
-      break;
-  }
-  return "U8";
-}
-
-std::string json_string(const std::string& text, const std::string& file) {
-  try {
-    return nlohmann::json(text).dump();
-  } catch (const nlohmann::json::exception&) {
-    throw CheckpointError(str(file, ": cannot write: ", io::in_quotes(text), " is not UTF-8: rename it"));
-  }
-}
-
-std::string header_text(const std::vector<std::pair<const std::string*, const Tensor*>>& tensors,
-                        const std::map<std::string, std::string, std::less<>>& metadata, const std::string& file) {
-  std::string text = "{";
-  const auto separate = [&text] {
-    if (text.back() != '{') text += ',';
-  };
-  if (!metadata.empty()) {
-    text += "\"__metadata__\":{";
-    for (const auto& [name, value] : metadata) {
-      separate();
-      text += json_string(name, file) + ":" + json_string(value, file);
-    }
-    text += '}';
-  }
-  std::size_t offset = 0;
-  for (const auto& [name, tensor] : tensors) {
-    separate();
-    const std::size_t end = offset + tensor->bytes();
-    text += str(json_string(*name, file), ":{\"dtype\":\"", safetensors_name(tensor->dtype()),
-                "\",\"shape\":", tensor->shape(), ",\"data_offsets\":[", offset, ",", end, "]}");
-    offset = end;
-  }
-  text += '}';
-  text.resize((text.size() + 7) / 8 * 8, ' ');  // data starts on a multiple of 8
-  return text;
-}
-
 }  // namespace
 
 Parameters parse_safetensors(std::span<const std::uint8_t> bytes, const std::string& name) {
@@ -180,28 +124,17 @@ Parameters Parameters::load(const std::string& path) {
 }
 
 void Parameters::save(const std::string& file) const {
-  std::vector<std::pair<const std::string*, const Tensor*>> tensors;
+  std::vector<io::NamedType> tensors;
+  tensors.reserve(tensors_.size());
   for (const auto& [name, tensor] : tensors_) {
     check<CheckpointError>(static_cast<bool>(tensor), file, ": cannot write: ", io::in_quotes(name),
                            " has no value: set it first");
-    check<CheckpointError>(name != "__metadata__", file, ": cannot write: a tensor is called __metadata__: rename it");
-    tensors.emplace_back(&name, &tensor);
+    tensors.push_back({name, tensor.type()});
   }
-  // Wide elements first, so that every tensor is aligned for its type although there are no gaps.
-  std::stable_sort(tensors.begin(), tensors.end(), [](const auto& a, const auto& b) {
-    return size_of(a.second->dtype()) > size_of(b.second->dtype());
+  io::write_safetensors(file, tensors, metadata_, [this](const io::NamedType& stored) {
+    const Tensor& tensor = at(stored.name);
+    return std::span(static_cast<const std::byte*>(tensor.data()), tensor.bytes());
   });
-  const std::string header = header_text(tensors, metadata_, file);
-  check<CheckpointError>(header.size() <= max_header_bytes, file, ": cannot write: the header needs ", header.size(),
-                         " bytes, at most ", max_header_bytes, " are accepted: store fewer names or metadata");
-  const std::uint64_t header_bytes = header.size();
-
-  std::vector<std::span<const std::byte>> parts{std::as_bytes(std::span(&header_bytes, 1)),
-                                                std::as_bytes(std::span(header))};
-  for (const auto& [name, tensor] : tensors) {
-    parts.emplace_back(static_cast<const std::byte*>(tensor->data()), tensor->bytes());
-  }
-  io::write_file<CheckpointError>(file, parts);
 }
 
 void Parameters::release_pages(const Tensor& tensor) const {

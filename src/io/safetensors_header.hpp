@@ -12,6 +12,9 @@
 
 namespace g2face::io {
 
+/// What the reference implementation accepts.
+constexpr std::uint64_t max_header_bytes = 100'000'000;
+
 struct HeaderEntry {
   std::string name;
   std::optional<DType> dtype;
