@@ -47,7 +47,7 @@ class WeightFile {
   virtual ~WeightFile() = default;
 
   const std::string& path() const { return path_; }
-  /// "pytorch zip", "pytorch legacy", "safetensors", "safetensors shards", "onnx", "matlab".
+  /// "zip" or "legacy" (PyTorch from 1.6 on, and before), "safetensors", "safetensors shards", "onnx", "matlab".
   const std::string& format() const { return format_; }
   /// In the order in which the file names them.
   const std::vector<StoredTensor>& tensors() const { return tensors_; }

@@ -42,6 +42,19 @@ JsonObject& JsonObject::set(std::string_view key, const std::vector<std::string>
   data_->json[std::string(key)] = values;
   return *this;
 }
+JsonObject& JsonObject::set(std::string_view key, const std::vector<Scalar>& values) {
+  nlohmann::ordered_json& list = data_->json[std::string(key)] = nlohmann::ordered_json::array();
+  for (const Scalar& value : values) std::visit([&list](const auto& v) { list.push_back(v); }, value);
+  return *this;
+}
+JsonObject& JsonObject::set_list(std::string_view key) {
+  data_->json[std::string(key)] = nlohmann::ordered_json::array();
+  return *this;
+}
+JsonObject& JsonObject::add(std::string_view key, JsonObject object) {
+  data_->json[std::string(key)].push_back(std::move(object.data_->json));
+  return *this;
+}
 
 std::string JsonObject::str() const {
   return data_->json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);

@@ -1,6 +1,3 @@
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -140,27 +137,16 @@ void Parameters::save(const std::string& file) const {
   });
 }
 
-namespace {
-
-/// The mapping is private and never written, so dropped pages come back from the file. It is only advice.
-void drop_pages(const std::byte* from, std::size_t bytes) {
-  ::madvise(const_cast<std::byte*>(from), bytes, MADV_DONTNEED);
-}
-
-}  // namespace
-
 void Parameters::release_pages(const Tensor& tensor) const {
-  const auto* mapping = static_cast<const std::byte*>(mapping_begin_);
-  const auto* data = static_cast<const std::byte*>(tensor.data());
+  const auto* mapping = static_cast<const std::uint8_t*>(mapping_begin_);
+  const auto* data = static_cast<const std::uint8_t*>(tensor.data());
   if (std::less<>()(data, mapping) || !std::less<>()(data, mapping + mapping_bytes_)) return;
-  // Whole pages only: the first and the last may hold a neighbour, which is then read from the file again.
-  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
-  const std::size_t begin = static_cast<std::size_t>(data - mapping) / page * page;
-  drop_pages(mapping + begin, static_cast<std::size_t>(data - mapping) + tensor.bytes() - begin);
+  io::release_pages({mapping_, {mapping, mapping_bytes_}}, {data, tensor.bytes()});
 }
 
 void Parameters::release_pages() const {
-  if (mapping_bytes_ > 0) drop_pages(static_cast<const std::byte*>(mapping_begin_), mapping_bytes_);
+  const std::span bytes(static_cast<const std::uint8_t*>(mapping_begin_), mapping_bytes_);
+  io::release_pages({mapping_, bytes}, bytes);
 }
 
 }  // namespace g2face
