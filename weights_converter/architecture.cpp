@@ -102,7 +102,8 @@ void iresnet_fields(const Shapes& s, ModelConfig& c, bool identity_is_known) {
   std::int64_t features = 0, dim = c.identity_dim;
   if (!s.extent("arcface/fc.weight", 1, features) || !s.extent("arcface/fc.weight", 0, dim)) return;
   if (!identity_is_known) c.identity_dim = dim;
-  const double pixels = static_cast<double>(features) / (8.0 * static_cast<double>(std::max<std::int64_t>(c.arcface_width, 1)));
+  const double pixels =
+      static_cast<double>(features) / (8.0 * static_cast<double>(std::max<std::int64_t>(c.arcface_width, 1)));
   c.arcface_size = 16 * std::llround(std::sqrt(std::clamp(pixels, 0.0, 1e8)));
 }
 
@@ -161,7 +162,8 @@ Expected expected_of(const Types& tensors, const ModelConfig& config) {
   Expected expected;
   const Shapes s(tensors);
   bool prior_alone = true;
-  for (const auto& [name, type] : tensors) prior_alone = prior_alone && (!name.starts_with("generator/") || is_prior(name));
+  for (const auto& [name, type] : tensors)
+    prior_alone = prior_alone && (!name.starts_with("generator/") || is_prior(name));
   for (const std::string_view network : network_names()) {
     if (!s.has_network(network)) continue;
     for (Declared& d : declare(network, config)) {

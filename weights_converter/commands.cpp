@@ -12,7 +12,7 @@
 namespace g2face::weights {
 namespace {
 
-constexpr int failed = 1, wrong_usage = 2, bad_input = 3, no_memory = 6;
+constexpr int failed = 1, wrong_usage = 2, bad_input = 3, bad_model = 5, no_memory = 6;
 
 /// Whatever stands in a file's name, an error is one line.
 int report(std::ostream& errors, int code, std::string line) {
@@ -42,7 +42,8 @@ void add_inspect(CLI::App& app, std::ostream& out) {
 int run_program(std::vector<std::string> arguments, std::ostream& out, std::ostream& errors) {
   CLI::App app("g2face-convert: weights of others, read without running anything in them", "g2face-convert");
   app.set_version_flag("--version", str("g2face-convert ", version(), " (", revision(), ")"));
-  app.require_subcommand(1);
+  app.require_subcommand(0, 1);
+  add_convert(app, out);
   add_inspect(app, out);
   try {
     std::ranges::reverse(arguments);  // as CLI11 takes them
@@ -56,6 +57,8 @@ int run_program(std::vector<std::string> arguments, std::ostream& out, std::ostr
     return report(errors, wrong_usage, str(e.what(), ": see 'g2face-convert --help'"));
   } catch (const WeightFileError& e) {
     return report(errors, bad_input, e.what());
+  } catch (const CheckpointError& e) {
+    return report(errors, bad_model, e.what());
   } catch (const std::bad_alloc&) {
     return report(errors, no_memory, "memory ran out: close other programs");
   } catch (const std::exception& e) {

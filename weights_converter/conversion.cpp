@@ -60,8 +60,8 @@ std::vector<std::string> names_of(const WeightFile& file, const ConvertOptions& 
 
 bool is_wanted(std::string_view name, const ConvertOptions& options) {
   return options.only.empty() || std::any_of(options.only.begin(), options.only.end(), [&](const std::string& network) {
-    return name.starts_with(str(network, "/"));
-  });
+           return name.starts_with(str(network, "/"));
+         });
 }
 
 void take(const std::vector<Source>& sources, std::size_t source, const ConvertOptions& options, Conversion& result) {

@@ -16,8 +16,8 @@ namespace g2face::weights {
 
 struct ConvertOptions {
   std::string map = "auto";  // a mapping's name for every input, or "auto"
-  /// f16 or bf16: how floats of networks are stored, in tensors of at least half_from elements. Others stay as they are:
-  /// statistics and biases take no room, and suffer most.
+  /// f16 or bf16: how floats of networks are stored, in tensors of at least half_from elements. Others stay as they
+  /// are: statistics and biases take no room, and suffer most.
   std::optional<DType> half;
   std::vector<std::string> only;  // networks to take; empty: all
   /// Names of the files' tensors, before they are recognised: those of the first form get the second, which may be
@@ -31,7 +31,7 @@ struct ConvertOptions {
 struct Source {
   std::shared_ptr<const WeightFile> file;
   const Mapping* mapping = nullptr;
-  Parameters facts;  // the metadata of a model of this project or of a face model; no tensors
+  Parameters facts;                        // the metadata of a model of this project or of a face model; no tensors
   std::shared_future<std::string> sha256;  // of the whole file
 };
 

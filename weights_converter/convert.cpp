@@ -40,9 +40,8 @@ Parameters facts_of(const ConvertReport& report, const std::vector<Source>& sour
   Parameters facts;
   report.config.store(facts);
   for (const Source& s : sources) {
-    const bool has_face_model = std::any_of(s.file->tensors().begin(), s.file->tensors().end(), [](const auto& t) {
-      return t.name.starts_with("face_model/");
-    });
+    const bool has_face_model = std::any_of(s.file->tensors().begin(), s.file->tensors().end(),
+                                            [](const auto& t) { return t.name.starts_with("face_model/"); });
     if (has_face_model) FaceModelFacts::of(s.facts).store(facts);
   }
   io::write_fact(facts, "sources", [&](io::ConfigFields& f) {

@@ -19,8 +19,8 @@ std::string some_of(const std::vector<std::string>& names) {
 }  // namespace
 
 std::string ConvertReport::text() const {
-  std::string text = str(output, ": ", config.name, ", ", config.resolution, " px, ", used.size() + constants.size(),
-                         " tensors\n");
+  std::string text =
+      str(output, ": ", config.name, ", ", config.resolution, " px, ", used.size() + constants.size(), " tensors\n");
   for (const Input& input : inputs) {
     text += str("  ", input.file, ": ", input.what, " (", input.format, ", --map ", input.mapping, "): ", input.taken,
                 " tensors used, ", input.ignored, " ignored\n    licence: ", input.licence, "\n");
@@ -28,8 +28,7 @@ std::string ConvertReport::text() const {
     std::map<std::string, std::vector<std::string>> by_reason;
     for (const Name& name : ignored)
       if (name.file == input.file) by_reason[name.to].push_back(name.from);
-    for (const auto& [reason, names] : by_reason)
-      text += str("    ignored, ", reason, ": ", some_of(names), "\n");
+    for (const auto& [reason, names] : by_reason) text += str("    ignored, ", reason, ": ", some_of(names), "\n");
   }
   if (!constants.empty()) text += str("  in no file, filled in: ", some_of(constants), "\n");
   if (!fresh.empty())
