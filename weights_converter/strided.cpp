@@ -16,12 +16,12 @@ std::vector<std::int64_t> contiguous_strides(std::span<const std::int64_t> shape
 
 bool lies_in(const StoredTensor& tensor, std::uint64_t elements) {
   constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max() / 16;
-  if (std::ranges::find(tensor.shape, 0) != tensor.shape.end()) return true;
   std::int64_t count = 1;
   for (const std::int64_t n : tensor.shape) {
     if (n < 0 || n > most / count) return false;
-    count *= n;
+    count *= std::max<std::int64_t>(n, 1);
   }
+  if (tensor.elements() == 0) return true;
   if (tensor.storage_offset < 0 || static_cast<std::uint64_t>(tensor.storage_offset) >= elements) return false;
   std::uint64_t left = elements - 1 - static_cast<std::uint64_t>(tensor.storage_offset);  // after the first element
   for (std::size_t i = 0; i < tensor.shape.size(); ++i) {

@@ -2,6 +2,7 @@
 // JSON objects as text, for results on standard output and for reports.
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -38,5 +39,9 @@ class JsonObject {
   struct Data;
   std::unique_ptr<Data> data_;
 };
+
+/// The texts in the object that `field` of the JSON object `text` holds; its other fields do not matter. Throws Error,
+/// saying what is wrong, if that is not what it is.
+std::map<std::string, std::string> string_map(std::string_view text, const std::string& field);
 
 }  // namespace g2face::io
