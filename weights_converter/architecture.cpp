@@ -153,6 +153,7 @@ std::string name_of(const ModelConfig& config) {
   for (const std::string& name : ModelConfig::preset_names()) {
     ModelConfig preset = ModelConfig::preset(name);
     preset.name = config.name;
+    if (preset.identity_network == IdentityNetwork::mobilefacenet) preset.arcface_depth = config.arcface_depth;
     if (preset == config) return name;
   }
   return "converted";

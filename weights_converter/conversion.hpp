@@ -18,11 +18,11 @@ struct ConvertOptions {
   std::string map = "auto";  // a mapping's name for every input, or "auto"
   /// f16 or bf16: how floats of networks are stored, in tensors of at least half_from elements. Others stay as they
   /// are: statistics and biases take no room, and suffer most.
-  std::optional<DType> half;
-  std::vector<std::string> only;  // networks to take; empty: all
+  std::optional<DType> half = {};
+  std::vector<std::string> only = {};  // networks to take; empty: all
   /// Names of the files' tensors, before they are recognised: those of the first form get the second, which may be
   /// empty to leave them out. Each has at most one '*'.
-  std::vector<std::pair<std::string, std::string>> rename;
+  std::vector<std::pair<std::string, std::string>> rename = {};
 
   static constexpr std::int64_t half_from = 4096;
 };

@@ -66,9 +66,11 @@ void add_convert(CLI::App& app, std::ostream& out) {
       ->check(CLI::IsMember({"f16", "bf16"}));
   app.add_option("--only", o->only, "networks to take (default: all)")
       ->delimiter(',')
+      ->allow_extra_args(false)
       ->check(CLI::IsMember(network_choices()));
   app.add_option("--rename", o->rename,
-                 "FROM=TO, before names are looked up; a * stands for any text; nothing after = leaves tensors out");
+                 "FROM=TO, before names are looked up; a * stands for any text; nothing after = leaves tensors out")
+      ->allow_extra_args(false);
   app.add_flag("--json", o->json, "report as one JSON object");
   app.callback([o, &app, &out] {
     if (app.get_subcommands().empty()) run(*o, out);
