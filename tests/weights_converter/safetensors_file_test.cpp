@@ -27,7 +27,7 @@ TEST_CASE("weight files: safetensors of every type of elements") {
   for (const auto& item : types) {
     CAPTURE(item.first);
     const std::string text = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKL";
-    for (const std::size_t size : {1, 2, 4, 8}) {
+    for (const std::size_t size : std::vector<std::size_t>{1, 2, 4, 8}) {
       const std::string bytes = file_of("{" + one("w", item.first, "[2,3]", 6 * size) + "}", text.substr(0, 6 * size));
       const std::string said = refusal(open_safetensors, bytes);
       const auto file = said == "(nothing thrown)" ? opened(open_safetensors, bytes) : nullptr;
