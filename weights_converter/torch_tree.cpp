@@ -11,7 +11,7 @@ using pickle::Ref;
 using pickle::Value;
 
 // A value can be named many times, and then leads to tensors by many ways: what a file can ask for is limited.
-constexpr std::size_t most_levels = 64, most_visits = std::size_t{1} << 22, most_name_bytes = std::size_t{64} << 20;
+constexpr std::size_t most_levels = 64, most_visits = std::size_t{1} << 20, most_name_bytes = std::size_t{64} << 20;
 
 class Walk {
  public:
