@@ -68,7 +68,7 @@ class Machine {
   template <class T>
   std::string_view take_counted() {
     const T n = take_number<T>();
-    require(n <= std::numeric_limits<std::int64_t>::max(), "a negative length");
+    require(static_cast<std::uint64_t>(n) <= std::numeric_limits<std::int64_t>::max(), "a negative length");
     return text_of(take(static_cast<std::uint64_t>(n)));
   }
   std::string_view line() {

@@ -76,7 +76,7 @@ struct Pickle {
 
 /// More bytes, values, or levels of nesting than any checkpoint needs are refused.
 constexpr std::size_t most_bytes = std::size_t{64} << 20;
-constexpr std::size_t most_values = std::size_t{1} << 22;
+constexpr std::size_t most_values = std::size_t{1} << 21;
 
 /// Reads the pickle that `bytes` begin with, and which must outlive the result. `where` begins every message. Throws
 /// WeightFileError.

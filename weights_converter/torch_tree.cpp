@@ -11,7 +11,7 @@ using pickle::Ref;
 using pickle::Value;
 
 // A value can be named many times, and then leads to tensors by many ways: what a file can ask for is limited.
-constexpr std::size_t most_levels = 64, most_visits = std::size_t{1} << 22, most_name_bytes = std::size_t{64} << 20;
+constexpr std::size_t most_levels = 64, most_visits = std::size_t{1} << 20, most_name_bytes = std::size_t{64} << 20;
 
 class Walk {
  public:
@@ -27,18 +27,25 @@ class Walk {
   void visit(Ref ref, std::size_t level) {
     check<WeightFileError>(level <= most_levels, where_, ": ", io::in_quotes(name_), " is nested deeper than ",
                            most_levels, " levels");
-    check<WeightFileError>(++visits_ <= most_visits, where_, ": more than ", most_visits, " values are nested in it");
     const Value& value = pickle_.at(ref);
+    visits_ += 1 + value.items.size();
+    check<WeightFileError>(visits_ <= most_visits, where_, ": more than ", most_visits, " values are nested in it");
     if (value.kind == Kind::tensor) return add(value);
     if (value.kind == Kind::dict) {
       for (std::size_t i = 0; i + 1 < value.items.size(); i += 2) {
-        const Kind kind = pickle_.at(value.items[i + 1]).kind;
-        if (kind != Kind::tensor && kind != Kind::dict && kind != Kind::list && kind != Kind::tuple) continue;
-        below(key_text(pickle_.at(value.items[i])), value.items[i + 1], level);
+        if (leads_on(value.items[i + 1])) below(key_text(pickle_.at(value.items[i])), value.items[i + 1], level);
       }
     } else if (value.kind == Kind::list || value.kind == Kind::tuple) {
-      for (std::size_t i = 0; i < value.items.size(); ++i) below(str(i), value.items[i], level);
+      for (std::size_t i = 0; i < value.items.size(); ++i) {
+        if (leads_on(value.items[i])) below(std::to_string(i), value.items[i], level);
+      }
     }
+  }
+
+  /// Whether there can be a tensor at it or in it.
+  bool leads_on(Ref ref) const {
+    const Kind kind = pickle_.at(ref).kind;
+    return kind == Kind::tensor || kind == Kind::dict || kind == Kind::list || kind == Kind::tuple;
   }
 
   void below(std::string_view key, Ref ref, std::size_t level) {

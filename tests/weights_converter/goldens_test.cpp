@@ -1,5 +1,5 @@
-// The recorded checkpoints: each gives exactly the tensors that its description lists, or is refused for the reason that
-// it was made for.
+// The recorded checkpoints: each gives exactly the tensors that its description lists, or is refused for the reason
+// that it was made for.
 
 #include <doctest/doctest.h>
 

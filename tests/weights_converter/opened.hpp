@@ -34,7 +34,7 @@ template <class T>
 std::vector<T> numbers_of(const WeightFile& file, std::size_t i = 0) {
   const std::string values = values_of(file, file.tensors().at(i));
   std::vector<T> numbers(values.size() / sizeof(T));
-  std::memcpy(numbers.data(), values.data(), values.size());
+  if (!values.empty()) std::memcpy(numbers.data(), values.data(), values.size());
   return numbers;
 }
 

@@ -20,6 +20,12 @@ std::string said(const std::string& bytes) {
   return message_of<WeightFileError>([&] { pickle::read(weights::bytes_of(bytes), "F"); });
 }
 
+/// A literal with all its zeros.
+template <std::size_t size>
+std::string raw(const char (&text)[size]) {
+  return {text, size - 1};
+}
+
 /// A pickle's value, as Python prints it, more or less.
 std::string shown(const pickle::Pickle& p, pickle::Ref ref) {
   const pickle::Value& v = p.at(ref);
@@ -66,36 +72,34 @@ TEST_CASE("pickle: the same object in protocols 0 to 5") {
       "(dp0\nVa\np1\n(lp2\nI1\naI-2\naI300\naI70000\naL1099511627776L\naI01\naNasVb\np3\n(F0.5\nVx\\u20ac\\u000a\np4\n"
       "c_codecs\nencode\np5\n(V\\u0000z\np6\nVlatin1\np7\ntp8\nRp9\ntp10\ns.";
   CHECK(shown(p0) == expected + "an object,),}");
-  const std::string p2(
-      "\x80\x02}q\x00(X\x01\x00\x00\x00"
-      "aq\x01]q\x02(K\x01J\xfe\xff\xff\xffM,\x01Jp\x11\x01\x00\x8a\x06\x00\x00\x00\x00\x00\x01\x88Ne"
-      "X\x01\x00\x00\x00"
-      "bq\x03G?\xe0\x00\x00\x00\x00\x00\x00X\x05\x00\x00\x00x\xe2\x82\xac\nq\x04"
-      "c_codecs\nencode\nq\x05"
-      "X\x02\x00\x00\x00\x00zq\x06X\x06\x00\x00\x00latin1q\x07\x86q\x08Rq\t\x87q\nu.",
-      133);
+  const std::string p2 =
+      raw("\x80\x02}q\x00(X\x01\x00\x00\x00"
+          "aq\x01]q\x02(K\x01J\xfe\xff\xff\xffM,\x01Jp\x11\x01\x00\x8a\x06\x00\x00\x00\x00\x00\x01\x88Ne"
+          "X\x01\x00\x00\x00"
+          "bq\x03G?\xe0\x00\x00\x00\x00\x00\x00X\x05\x00\x00\x00x\xe2\x82\xac\nq\x04"
+          "c_codecs\nencode\nq\x05"
+          "X\x02\x00\x00\x00\x00zq\x06X\x06\x00\x00\x00latin1q\x07\x86q\x08Rq\t\x87q\nu.");
   CHECK(shown(p2) == expected + "an object,),}");
-  const std::string body(
-      "}\x94(\x8c\x01"
-      "a\x94]\x94(K\x01J\xfe\xff\xff\xffM,\x01Jp\x11\x01\x00\x8a\x06\x00\x00\x00\x00\x00\x01\x88Ne\x8c\x01"
-      "b\x94"
-      "G?\xe0\x00\x00\x00\x00\x00\x00\x8c\x05x\xe2\x82\xac\n\x94"
-      "C\x02\x00z\x94\x87\x94u.",
-      74);
-  for (const char protocol : {4, 5}) {
+  const std::string body =
+      raw("}\x94(\x8c\x01"
+          "a\x94]\x94(K\x01J\xfe\xff\xff\xffM,\x01Jp\x11\x01\x00\x8a\x06\x00\x00\x00\x00\x00\x01\x88Ne\x8c\x01"
+          "b\x94"
+          "G?\xe0\x00\x00\x00\x00\x00\x00\x8c\x05x\xe2\x82\xac\n\x94"
+          "C\x02\x00z\x94\x87\x94u.");
+  for (const char protocol : {'\4', '\5'}) {
     const std::string framed =
         std::string("\x80") + protocol + "\x95" + number_bytes<std::uint64_t>(body.size()) + body;
-    CHECK(shown(framed) == expected + std::string("b'\0z',),}", 10));
+    CHECK(shown(framed) == expected + raw("b'\0z',),}"));
   }
 }
 
 TEST_CASE("pickle: single opcodes") {
-  CHECK(shown("(lI5\nI6\n2l.") != "");
+  CHECK(shown("(I5\nI6\nl.") == "[5,6,]");
   CHECK(shown("S'a\\n\\x41\\'\\101'\n.") == "'a\nA'A'");
   CHECK(shown("U\x02hi.") == "'hi'");
-  CHECK(shown(std::string("T\x02\0\0\0hi.", 8)) == "'hi'");
-  CHECK(shown(std::string("\x8b\x01\0\0\0\xff.", 7)) == "-1");
-  CHECK(shown(std::string("\x8a\0.", 3)) == "0");
+  CHECK(shown(raw("T\x02\0\0\0hi.")) == "'hi'");
+  CHECK(shown(raw("\x8b\x01\0\0\0\xff.")) == "-1");
+  CHECK(shown(raw("\x8a\0.")) == "0");
   CHECK(shown("(K\x01K\x02"
               "d.") == "{1,2,}");
   CHECK(shown("](K\x01K\x02"
@@ -107,10 +111,9 @@ TEST_CASE("pickle: single opcodes") {
   CHECK(shown("K\x01(0.") == "1");
   CHECK(shown("K\x05"
               "2\x86.") == "(5,5,)");
-  CHECK(shown("]r\x07\0\0\0K\x01"
-              "aj\x07\0\0\0." +
-              std::string()) != "");
-  CHECK(shown(std::string("\x80\x02]q\0K\1ah\0\x86.", 12)) == "([1,],[1,],)");
+  CHECK(shown(raw("]r\x03\0\0\0K\x01"
+                  "a0j\x03\0\0\0.")) == "[1,]");
+  CHECK(shown(raw("\x80\x02]q\0K\1ah\0\x86.")) == "([1,],[1,],)");
   CHECK(shown("\x8f(K\x01\x90.") == "an object");
   CHECK(shown("(K\x01\x91.") == "an object");
   CHECK(shown("\x80\x05\x8c\x0b"
@@ -182,7 +185,7 @@ TEST_CASE("pickle: what is damaged or hostile is refused") {
   CHECK(said("\x82\x01.").find("opcode 130 is not known or not allowed") != std::string::npos);
   CHECK(said("\x97.").find("opcode 151 is not known or not allowed") != std::string::npos);
   CHECK(said("ctorch._utils\n_rebuild_tensor_v2\n)R.").find("lacks its argument 4") != std::string::npos);
-  CHECK(said(std::string(pickle::most_values + 1, ']')).find("more than 4194304 values") != std::string::npos);
+  CHECK(said(std::string(pickle::most_values + 1, ']')).find("more than 2097152 values") != std::string::npos);
 }
 
 TEST_CASE("pickle: nesting without end, in itself and in the number of ways, is refused") {
@@ -192,7 +195,7 @@ TEST_CASE("pickle: nesting without end, in itself and in the number of ways, is 
   // A list of two times the list before it, 40 times.
   std::string laughs = "]";
   for (int i = 0; i < 40; ++i) laughs = "](" + laughs + "2e";
-  CHECK(refused(laughs).find("more than 4194304 values are nested") != std::string::npos);
+  CHECK(refused(laughs).find("more than 1048576 values are nested") != std::string::npos);
   // Dicts made of dicts, each twice the last.
   std::string copies = "}(K\1K\2u";
   for (int i = 0; i < 40; ++i) {
@@ -209,7 +212,7 @@ TEST_CASE("pickle: cut short or with flipped bits, it is read or refused in one 
   for (std::size_t n = 0; n < bytes.size(); ++n) {
     CHECK(said(bytes.substr(0, n)).find("F: byte") == 0);
   }
-  for (std::size_t i = 0; i < 8 * bytes.size(); ++i) {
+  for (std::size_t i = 0; i < 8 * bytes.size(); i += 3) {
     std::string damaged = bytes;
     damaged[i / 8] = static_cast<char>(damaged[i / 8] ^ (1 << (i % 8)));
     const std::string zip = ZipBuilder().add("a/data.pkl", damaged).add("a/data/0", floats({1, 2, 3, 4})).str();
