@@ -23,5 +23,6 @@ void on_interrupt(int) {
 int main(int argc, char** argv) {
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error of write(), as a full disk is
   return g2face::weights::run_program({argv + 1, argv + argc}, std::cout, std::cerr);
 }

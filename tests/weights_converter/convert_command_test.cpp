@@ -66,7 +66,7 @@ TEST_CASE("g2face-convert: a file of PyTorch becomes a model, and the report say
   const Said said = run({p.input, "-o", p.output});
   CHECK(said.errors == "");
   CHECK(said.code == 0);
-  CHECK(has(said.out, "the authors' G2Face (pytorch zip, --map g2face): 9 tensors used, 0 ignored"));
+  CHECK(has(said.out, "the authors' G2Face (zip, --map g2face): 9 tensors used, 0 ignored"));
   CHECK(has(said.out, "missing, and needed to anonymize: generator, style_mlp"));
   const Parameters model = Parameters::load(p.output);
   for (const auto& entry : p.parameters) {

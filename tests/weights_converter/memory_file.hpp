@@ -14,7 +14,7 @@ namespace g2face::test {
 
 class MemoryFile final : public weights::WeightFile {
  public:
-  explicit MemoryFile(std::string name, std::string format = "pytorch zip") {
+  explicit MemoryFile(std::string name, std::string format = "zip") {
     path_ = std::move(name);
     format_ = std::move(format);
   }
