@@ -103,7 +103,8 @@ int check_file(const std::string& file, bool json) {
   const ModelCheck found = check_model(parameters, config);
   std::vector<std::string> problems;
   problems.reserve(found.absent.size() + found.problems.size());
-  for (const std::string& n : found.absent) problems.push_back(str("lacks the network ", n, ", which anonymizing needs"));
+  for (const std::string& n : found.absent)
+    problems.push_back(str("lacks the network ", n, ", which anonymizing needs"));
   problems.insert(problems.end(), found.problems.begin(), found.problems.end());
   if (json) {
     std::cout << io::JsonObject()
