@@ -8,6 +8,7 @@ packages=(
   ca-certificates cmake git g++ ninja-build
   libdnnl-dev ocl-icd-opencl-dev # oneDNN; its CMake package looks for OpenCL
   libcli11-dev libpng-dev libjpeg-dev libexif-dev libmatio-dev libsodium-dev libstb-dev nlohmann-json3-dev
+  zlib1g-dev
   libopenmpi-dev openmpi-bin # training on several processes (G2FACE_MPI)
 )
 test_packages=(

@@ -35,7 +35,7 @@ if(G2FACE_TIDY)
                     PROPERTIES LABELS lint PROCESSORS 2)
     cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
     g2face_add_test(tidy COMMAND ${G2FACE_RUN_CLANG_TIDY} -clang-tidy-binary ${G2FACE_CLANG_TIDY} -quiet -j ${cores}
-                                 -p ${PROJECT_BINARY_DIR} "^${PROJECT_SOURCE_DIR}/(src|kernels|examples)/.*[.]cpp$"
+                                 -p ${PROJECT_BINARY_DIR} "^${PROJECT_SOURCE_DIR}/(src|kernels|weights_converter|examples)/.*[.]cpp$"
                     PROPERTIES LABELS lint PROCESSORS ${cores} TIMEOUT 1800)
   else()
     message(STATUS "No clang-tidy-14: the test `tidy` is left out")

@@ -2,7 +2,7 @@
 # above 600 lines.
 cmake_minimum_required(VERSION 3.25)
 file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/include/* ${ROOT}/src/* ${ROOT}/kernels/* ${ROOT}/tests/*
-     ${ROOT}/bench/* ${ROOT}/examples/* ${ROOT}/fuzz/* ${ROOT}/cmake/* ${ROOT}/scripts/* ${ROOT}/docs/* ${ROOT}/.ci/*
+     ${ROOT}/weights_converter/* ${ROOT}/bench/* ${ROOT}/examples/* ${ROOT}/fuzz/* ${ROOT}/cmake/* ${ROOT}/scripts/* ${ROOT}/docs/* ${ROOT}/.ci/*
      ${ROOT}/.github/* ${ROOT}/*.md ${ROOT}/CMakeLists.txt)
 list(FILTER files INCLUDE REGEX "\\.(hpp|cpp|cu|cuh|py|sh|cmake|in|md|json|yml|txt)$|^\\.ci/")
 list(FILTER files EXCLUDE REGEX "^build|^tests/golden/|__pycache__|^tests/text_test.cmake$")
@@ -27,7 +27,7 @@ foreach(name IN LISTS files)
   if(text MATCHES "[^\n]*[ \t]\n" AND NOT name MATCHES "\\.md$")
     list(APPEND offences "${name}: blanks at the end of a line: '${CMAKE_MATCH_0}'")
   endif()
-  if(name MATCHES "^(include|src|kernels)/.*\\.(hpp|cuh)$" AND NOT text MATCHES "^#pragma once\n")
+  if(name MATCHES "^(include|src|kernels|weights_converter)/.*\\.(hpp|cuh)$" AND NOT text MATCHES "^#pragma once\n")
     list(APPEND offences "${name}: a header begins with #pragma once")
   endif()
 endforeach()

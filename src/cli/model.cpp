@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <cmath>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -10,6 +9,7 @@
 #include <memory>
 
 #include "cli/common.hpp"
+#include "g2face/models/check.hpp"
 #include "g2face/models/face_model.hpp"
 #include "g2face/models/networks.hpp"
 #include "g2face/version.hpp"
@@ -97,50 +97,20 @@ int info(const std::string& file, bool json) {
   return exit_code::ok;
 }
 
-/// What is wrong with the values of one tensor, if anything: not finite, or nothing that training gives.
-std::string problem_of(const std::string& name, const Tensor& tensor) {
-  if (!is_float(tensor.dtype()) || tensor.numel() == 0) return "";
-  const Tensor values = tensor.to(DType::f32);
-  double largest = 0;
-  bool finite = true, negative = false;
-  for (const float v : values.as<float>()) {
-    finite = finite && std::isfinite(v);
-    negative = negative || v < 0;
-    largest = std::max(largest, std::abs(static_cast<double>(v)));
-  }
-  if (!finite) return "holds values that are not finite";
-  if (name.ends_with("running_var") && negative) return "holds a negative variance";
-  if (largest > 1e6) return str("holds a value of magnitude ", largest, ", which no training gives");
-  if (largest == 0 && name.ends_with("conv.weight")) return "is all zero";
-  return "";
-}
-
 int check_file(const std::string& file, bool json) {
-  Parameters parameters = Parameters::load(file);
+  const Parameters parameters = Parameters::load(file);
   const ModelConfig config = config_of(parameters, file);
-  const auto sizes = sizes_by_network(parameters);
-  std::vector<std::string_view> present;
+  const ModelCheck found = check_model(parameters, config);
   std::vector<std::string> problems;
-  for (const std::string_view n : network_names()) {
-    if (sizes.contains(std::string(n))) present.push_back(n);
-  }
-  for (const std::string_view n : inference_networks()) {
-    if (!sizes.contains(std::string(n))) problems.push_back(str("lacks the network ", n, ", which anonymizing needs"));
-  }
-  try {
-    adopt_parameters(parameters, present, config);
-  } catch (const CheckpointError& e) {
-    problems.emplace_back(e.what());
-  }
-  for (const auto& [name, tensor] : parameters) {
-    const std::string problem = problem_of(name, tensor);
-    if (!problem.empty()) problems.push_back(str(name, ": ", problem));
-  }
+  problems.reserve(found.absent.size() + found.problems.size());
+  for (const std::string& n : found.absent)
+    problems.push_back(str("lacks the network ", n, ", which anonymizing needs"));
+  problems.insert(problems.end(), found.problems.begin(), found.problems.end());
   if (json) {
     std::cout << io::JsonObject()
                      .set("file", file)
                      .set("architecture", config.name)
-                     .set("networks", std::vector<std::string>(present.begin(), present.end()))
+                     .set("networks", found.networks)
                      .set("problems", problems)
                      .str()
               << "\n";
@@ -148,7 +118,7 @@ int check_file(const std::string& file, bool json) {
   for (const std::string& problem : problems) report_error(str(file, ": ", problem));
   check<CheckpointError>(problems.empty(), file, ": ", problems.size(),
                          " problems: get the file again, or train longer");
-  if (!json) std::cout << file << ": complete (" << present.size() << " networks), finite, plausible\n";
+  if (!json) std::cout << file << ": complete (" << found.networks.size() << " networks), finite, plausible\n";
   return exit_code::ok;
 }
 

@@ -129,11 +129,17 @@ class Temporary {
 }  // namespace
 
 void write_atomically(const fs::path& path, std::span<const std::span<const std::byte>> parts) {
-  check<FileError>(!path.empty(), "an empty file name cannot be written: name a file");
-  check<FileError>(path.has_filename(), path.string(), ": is a folder: add a file name");
   std::uintmax_t bytes = 0;
   for (const auto part : parts) bytes += part.size();
+  write_atomically(path, bytes, [&](const WritePart& write) {
+    for (const auto part : parts) write(part);
+  });
+}
 
+void write_atomically(const fs::path& path, std::uintmax_t bytes,
+                      const std::function<void(const WritePart&)>& produce) {
+  check<FileError>(!path.empty(), "an empty file name cannot be written: name a file");
+  check<FileError>(path.has_filename(), path.string(), ": is a folder: add a file name");
   std::error_code error;
   std::error_code ignored;  // of a target that does not exist yet
   fs::path target = fs::absolute(path, error);
@@ -150,7 +156,7 @@ void write_atomically(const fs::path& path, std::span<const std::span<const std:
   }
 
   Temporary temporary(path, target, mode, bytes);
-  for (const auto part : parts) temporary.write(part);
+  produce([&temporary](std::span<const std::byte> part) { temporary.write(part); });
   temporary.commit();
 }
 

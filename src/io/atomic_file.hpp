@@ -2,7 +2,9 @@
 // Files that appear under their name complete or not at all.
 
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 
@@ -20,6 +22,12 @@ struct FileError : Error {
 /// and flushes the directory. On failure the temporary file is gone and `path` is as it was. Throws FileError,
 /// "PATH: what: what to do". A link is followed; anything but a regular file is refused rather than replaced.
 void write_atomically(const std::filesystem::path& path, std::span<const std::span<const std::byte>> parts);
+
+/// The same of what is not in memory all at once: `produce` hands the parts to its argument, one after the other.
+/// `bytes` is what they will take, for the message of a full disk. An exception of `produce` ends it like a failure.
+using WritePart = std::function<void(std::span<const std::byte>)>;
+void write_atomically(const std::filesystem::path& path, std::uintmax_t bytes,
+                      const std::function<void(const WritePart&)>& produce);
 
 /// The same, failing with E.
 template <class E>

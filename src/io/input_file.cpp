@@ -72,6 +72,15 @@ MappedFile map_file(const std::filesystem::path& path) {
   return {{begin, [size](void* p) { ::munmap(p, size); }}, {static_cast<const std::uint8_t*>(begin), size}};
 }
 
+void release_pages(const MappedFile& file, std::span<const std::uint8_t> part) {
+  if (!file.mapping || part.empty()) return;
+  // Whole pages only: the first and the last may hold a neighbour, which is then read from the file again. The mapping
+  // is private and never written.
+  const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  const auto before = static_cast<std::size_t>(part.data() - file.bytes.data()) % page;
+  ::madvise(const_cast<std::uint8_t*>(part.data()) - before, part.size() + before, MADV_DONTNEED);
+}
+
 std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uintmax_t limit) {
   const InputFile file(path);
   check<FileError>(file.size() <= limit, path.string(), ": has ", file.size(), " bytes, at most ", limit,

@@ -21,6 +21,10 @@ struct MappedFile {
 /// Throws FileError if there is no such file, or it is not a regular file, is empty, or cannot be mapped.
 MappedFile map_file(const std::filesystem::path& path);
 
+/// Lets the memory that holds `part` of the file go; what is read again comes from the file again. Only advice. Nothing
+/// happens if nothing is mapped.
+void release_pages(const MappedFile& file, std::span<const std::uint8_t> part);
+
 /// Reads a whole file of at most `limit` bytes. Throws FileError as map_file does, or if the file is larger.
 std::vector<std::uint8_t> read_file(const std::filesystem::path& path, std::uintmax_t limit);
 

@@ -1,5 +1,6 @@
 #include "io/matlab.hpp"
 
+#include <algorithm>
 #include <cstring>
 #include <span>
 
@@ -45,7 +46,7 @@ void check_structure(const std::string& path, std::span<const std::uint8_t> byte
 struct FreeVariable {
   void operator()(matvar_t* v) const { Mat_VarFree(v); }
 };
-using Variable = std::unique_ptr<matvar_t, FreeVariable>;
+using MatioVariable = std::unique_ptr<matvar_t, FreeVariable>;
 
 /// Column-major T to row-major doubles.
 template <class T>
@@ -95,8 +96,20 @@ bool convert_matrix(Tensor& to, matio_types type, const void* data) {
   }
 }
 
-Variable information(void* file, const std::string& name) {
-  return Variable(Mat_VarReadInfo(static_cast<mat_t*>(file), name.c_str()));
+bool is_real_matrix(const matvar_t& v) {
+  return v.class_type >= MAT_C_DOUBLE && v.class_type <= MAT_C_UINT64 && v.isComplex == 0 && v.rank == 2 &&
+         v.dims != nullptr;
+}
+
+/// How many variables there are: the file is made of them, as check_structure found.
+std::size_t count_variables(std::span<const std::uint8_t> bytes) {
+  std::size_t n = 0;
+  for (std::size_t at = header_bytes; at < bytes.size(); at += 8 + word(bytes, at + 4)) ++n;
+  return n;
+}
+
+MatioVariable information(void* file, const std::string& name) {
+  return MatioVariable(Mat_VarReadInfo(static_cast<mat_t*>(file), name.c_str()));
 }
 
 }  // namespace
@@ -117,12 +130,31 @@ MatlabFile::MatlabFile(std::string path) : path_(std::move(path)) {
 
 bool MatlabFile::has(const std::string& name) const { return information(file_.get(), name) != nullptr; }
 
+std::vector<MatlabFile::Variable> MatlabFile::matrices() const {
+  auto* file = static_cast<mat_t*>(file_.get());
+  const MappedFile mapped = map_file(path_);
+  const std::size_t expected = count_variables(mapped.bytes);
+  // Deflate makes at most 1032 bytes of one, and an element takes one at least.
+  const std::size_t most = std::min(static_cast<std::size_t>(limit), 1032 * mapped.bytes.size());
+  std::vector<Variable> found;
+  Mat_Rewind(file);
+  for (std::size_t i = 0; i < expected; ++i) {
+    const MatioVariable v(Mat_VarReadNextInfo(file));
+    check<CheckpointError>(v != nullptr, path_, ": variable ", i + 1, " of ", expected, " is damaged");
+    const bool has_values = is_real_matrix(*v) && v->dims[0] > 0 && v->dims[1] > 0;
+    if (!has_values || v->name == nullptr) continue;
+    check<CheckpointError>(v->dims[0] <= most && v->dims[1] <= most / v->dims[0], path_, ": '", v->name,
+                           "' is a matrix of ", v->dims[0], " x ", v->dims[1], ", expected at most ", most,
+                           " elements");
+    found.push_back({v->name, static_cast<std::int64_t>(v->dims[0]), static_cast<std::int64_t>(v->dims[1])});
+  }
+  return found;
+}
+
 Tensor MatlabFile::matrix(const std::string& name) const {
-  const Variable v = information(file_.get(), name);
+  const MatioVariable v = information(file_.get(), name);
   check<CheckpointError>(v != nullptr, path_, ": has no variable '", name, "', or a damaged one");
-  const bool numeric = v->class_type >= MAT_C_DOUBLE && v->class_type <= MAT_C_UINT64 && v->isComplex == 0;
-  check<CheckpointError>(numeric && v->rank == 2 && v->dims != nullptr, path_, ": '", name,
-                         "' is not a matrix of real numbers");
+  check<CheckpointError>(is_real_matrix(*v), path_, ": '", name, "' is not a matrix of real numbers");
   const std::size_t rows = v->dims[0], columns = v->dims[1];
   constexpr auto most = static_cast<std::size_t>(limit);
   check<CheckpointError>(rows > 0 && columns > 0 && rows <= most && columns <= most / rows, path_, ": '", name,
@@ -146,6 +178,7 @@ MatlabFile::MatlabFile(std::string path) : path_(std::move(path)) {
   throw CheckpointError(str(path_, ": this build reads no MATLAB files; build it with matio (libmatio-dev)"));
 }
 bool MatlabFile::has(const std::string&) const { return false; }
+std::vector<MatlabFile::Variable> MatlabFile::matrices() const { return {}; }
 Tensor MatlabFile::matrix(const std::string&) const { return {}; }
 
 #endif

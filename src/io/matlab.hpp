@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "g2face/tensor.hpp"
 
@@ -19,6 +20,13 @@ class MatlabFile {
   explicit MatlabFile(std::string path);
 
   bool has(const std::string& name) const;
+  struct Variable {
+    std::string name;
+    std::int64_t rows = 0, columns = 0;
+  };
+  /// The variables that matrix() can read, in the order of the file; others (texts, cells, structures) are left out.
+  /// Throws CheckpointError if it is damaged.
+  std::vector<Variable> matrices() const;
   /// A variable of any numeric class, however its numbers are stored, as an f64 [rows,columns] in row-major order.
   /// Throws CheckpointError naming file and variable if there is none, or it is no real matrix, or damaged, or has more
   /// than `limit` elements.

@@ -1,6 +1,8 @@
 #include "io/safetensors_header.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -21,6 +23,7 @@ constexpr std::array<std::pair<std::string_view, DType>, 8> dtypes{{{"F32", DTyp
                                                                     {"I32", DType::i32},
                                                                     {"U8", DType::u8},
                                                                     {"BOOL", DType::u8}}};
+constexpr std::size_t prefix_bytes = 8;
 constexpr std::array<std::string_view, 9> unsupported{"I8",  "I16",     "U16",     "U32",    "U64",
                                                       "C64", "F8_E4M3", "F8_E5M2", "F8_E8M0"};
 
@@ -28,6 +31,7 @@ constexpr std::array<std::string_view, 9> unsupported{"I8",  "I16",     "U16",  
 //   depth 1: names -> entries; depth 2: the fields of one entry, or the metadata; depth 3: a list of numbers
 class HeaderReader final : public nlohmann::json_sax<json> {
  public:
+  explicit HeaderReader(HeaderTypes types) : types_(types) {}
   const std::string& error() const { return error_; }
   Header take() { return std::move(header_); }
 
@@ -35,14 +39,14 @@ class HeaderReader final : public nlohmann::json_sax<json> {
     if (depth_ == 1) {
       if (!names_.insert(text).second) return fail(in_quotes(text) + " appears twice");
       in_metadata_ = text == "__metadata__";
-      if (!in_metadata_) header_.entries.push_back({text, {}, {}, {}});
+      if (!in_metadata_) header_.entries.push_back({text, {}, {}, {}, {}});
     }
     key_ = std::move(text);
     if (depth_ != 2) return true;
     if (in_metadata_) return header_.metadata.find(key_) == header_.metadata.end() || fail(where() + " appears twice");
     if (key_ != "dtype" && key_ != "shape" && key_ != "data_offsets") return fail(where() + " is not a known field");
     const HeaderEntry& entry = header_.entries.back();
-    const bool repeated = (key_ == "dtype" && entry.dtype) || (key_ == "shape" && entry.shape) ||
+    const bool repeated = (key_ == "dtype" && !entry.type_name.empty()) || (key_ == "shape" && entry.shape) ||
                           (key_ == "data_offsets" && entry.data_offsets);
     return !repeated || fail(where() + " appears twice");
   }
@@ -55,8 +59,11 @@ class HeaderReader final : public nlohmann::json_sax<json> {
   bool end_object() override {
     if (depth_-- != 2 || in_metadata_) return true;
     const HeaderEntry& entry = header_.entries.back();
-    if (entry.dtype && entry.shape && entry.data_offsets) return true;
-    return fail(in_quotes(entry.name) + " lacks " + (!entry.dtype ? "dtype" : !entry.shape ? "shape" : "data_offsets"));
+    if (!entry.type_name.empty() && entry.shape && entry.data_offsets) return true;
+    return fail(in_quotes(entry.name) + " lacks " +
+                (entry.type_name.empty() ? "dtype"
+                 : !entry.shape          ? "shape"
+                                         : "data_offsets"));
   }
 
   bool start_array(std::size_t) override {
@@ -93,12 +100,15 @@ class HeaderReader final : public nlohmann::json_sax<json> {
       return true;
     }
     if (key_ != "dtype") return unexpected("a string");
+    HeaderEntry& entry = header_.entries.back();
+    entry.type_name = text;
     for (const auto& [name, dtype] : dtypes) {
-      if (name == text) header_.entries.back().dtype = dtype;
+      if (name == text) entry.dtype = dtype;
     }
-    if (header_.entries.back().dtype) return true;
+    if (entry.dtype) return true;
     for (const std::string_view name : unsupported) {
       if (name == text) {
+        if (types_ == HeaderTypes::all) return true;
         return fail(where() + ": " + text + " is not supported, expected F32, F64, F16, BF16, I64, I32, U8 or BOOL");
       }
     }
@@ -137,6 +147,7 @@ class HeaderReader final : public nlohmann::json_sax<json> {
     return false;
   }
 
+  HeaderTypes types_;
   Header header_;
   std::set<std::string, std::less<>> names_;
   std::string key_;
@@ -164,12 +175,51 @@ std::string in_quotes(std::string_view text) {
   return out + (text.size() > most ? "...'" : "'");
 }
 
-Header parse_header(std::string_view text, const std::string& file) {
+Header parse_header(std::string_view text, const std::string& file, HeaderTypes types) {
   check<CheckpointError>(text.starts_with('{'), file, ": header: does not start with '{'; not a safetensors file?");
-  HeaderReader reader;
+  HeaderReader reader(types);
   const bool ok = json::sax_parse(text.begin(), text.end(), &reader);
   check<CheckpointError>(ok, file, ": header: ", reader.error());
   return reader.take();
+}
+
+HeaderAndData split_safetensors(std::span<const std::uint8_t> bytes, const std::string& file, HeaderTypes types) {
+  check<CheckpointError>(bytes.size() >= prefix_bytes, file, ": ", bytes.size(),
+                         " bytes are too few for a safetensors file");
+  std::uint64_t header_bytes = 0;
+  std::memcpy(&header_bytes, bytes.data(), prefix_bytes);
+  check<CheckpointError>(header_bytes <= max_header_bytes, file, ": header of ", header_bytes, " bytes, at most ",
+                         max_header_bytes, " are accepted; not a safetensors file?");
+  check<CheckpointError>(header_bytes <= bytes.size() - prefix_bytes, file, ": header of ", header_bytes,
+                         " bytes in a file of ", bytes.size(), " bytes; is it truncated?");
+  const auto text = bytes.subspan(prefix_bytes, static_cast<std::size_t>(header_bytes));
+  return {parse_header({reinterpret_cast<const char*>(text.data()), text.size()}, file, types),
+          bytes.subspan(prefix_bytes + text.size())};
+}
+
+DataExtent data_extent(const HeaderEntry& entry, const std::string& file) {
+  const std::vector<std::int64_t>& offsets = *entry.data_offsets;
+  check<CheckpointError>(offsets.size() == 2, file, ": ", in_quotes(entry.name), ": data_offsets has ", offsets.size(),
+                         " numbers, expected 2");
+  check<CheckpointError>(offsets[0] <= offsets[1], file, ": ", in_quotes(entry.name), ": data_offsets [", offsets[0],
+                         ",", offsets[1], "] end before they begin");
+  return {&entry, static_cast<std::size_t>(offsets[0]), static_cast<std::size_t>(offsets[1])};
+}
+
+void check_coverage(std::vector<DataExtent> extents, std::size_t size, const std::string& file) {
+  std::sort(extents.begin(), extents.end(), [](const DataExtent& a, const DataExtent& b) {
+    return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
+  });
+  std::size_t covered = 0;
+  for (const DataExtent& extent : extents) {
+    check<CheckpointError>(extent.begin == covered, file, ": ", in_quotes(extent.entry->name), ": data begins at ",
+                           extent.begin, ", which ", extent.begin < covered ? "overlaps" : "leaves a gap after",
+                           " the data that ends at ", covered);
+    check<CheckpointError>(extent.end <= size, file, ": ", in_quotes(extent.entry->name), ": data ends at ", extent.end,
+                           ", but the file has only ", size, " bytes of data; is it truncated?");
+    covered = extent.end;
+  }
+  check<CheckpointError>(covered == size, file, ": ", size - covered, " bytes after the data of the last tensor");
 }
 
 }  // namespace g2face::io

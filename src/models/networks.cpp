@@ -61,13 +61,17 @@ constexpr auto names_for_inference =
 // LPIPS lists its linear layers twice, as linK and as lins.K.
 constexpr std::string_view alias_prefix = "lpips/lins.", primary_prefix = "lpips/lin";
 
+std::string primary_name(const std::string& name) {
+  return name.starts_with(alias_prefix) ? str(primary_prefix, name.substr(alias_prefix.size())) : name;
+}
+
 void resolve_aliases(Parameters& parameters) {
   std::vector<std::string> aliases;
   for (const auto& [name, tensor] : parameters) {
     if (name.starts_with(alias_prefix)) aliases.push_back(name);
   }
   for (const std::string& alias : aliases) {
-    const std::string primary = str(primary_prefix, alias.substr(alias_prefix.size()));
+    const std::string primary = primary_name(alias);
     if (!parameters.contains(primary)) parameters.set(primary, parameters.at(alias));
     parameters.erase(alias);
   }
@@ -94,36 +98,46 @@ std::vector<Declared> declare(std::string_view network, const ModelConfig& confi
   return declared;
 }
 
-void adopt_parameters(Parameters& parameters, std::span<const std::string_view> wanted, const ModelConfig& config) {
-  resolve_aliases(parameters);
-  std::map<std::string, Type, std::less<>> expected;
-  Parameters present;
+std::string mismatch_of(const Parameters& parameters, std::span<const std::string_view> wanted,
+                        const ModelConfig& config) {
+  Types expected, given;
   for (std::string_view network : wanted) {
     for (Declared& d : declare(network, config)) expected.emplace(std::move(d.name), d.type);
     for (const auto& [name, tensor] : parameters) {
-      if (name.starts_with(str(network, "/"))) present.set(name, tensor);
+      if (!name.starts_with(str(network, "/"))) continue;
+      const std::string primary = primary_name(name);
+      if (primary == name || !parameters.contains(primary)) given.emplace(primary, tensor.type());
     }
   }
-  for (const auto& [name, type] : expected) {
-    if (!present.contains(name) || type.dtype != DType::f32 || !is_half(present.at(name).dtype())) continue;
-    parameters.set(name, present.at(name).to(DType::f32));
-    present.set(name, parameters.at(name));
+  for (auto& [name, type] : given) {
+    const auto found = expected.find(name);
+    if (is_half(type.dtype) && found != expected.end() && found->second.dtype == DType::f32) type.dtype = DType::f32;
   }
-  const std::string message = differences(present, expected);
-  check<CheckpointError>(message.empty(), "parameters do not fit model '", config.name, "': ", message);
+  return differences(given, expected);
 }
 
-std::string differences(const Parameters& parameters, const std::map<std::string, Type, std::less<>>& expected) {
+void adopt_parameters(Parameters& parameters, std::span<const std::string_view> wanted, const ModelConfig& config) {
+  resolve_aliases(parameters);
+  const std::string message = mismatch_of(parameters, wanted, config);
+  check<CheckpointError>(message.empty(), "parameters do not fit model '", config.name, "': ", message);
+  for (std::string_view network : wanted) {
+    for (const Declared& d : declare(network, config)) {
+      if (parameters.at(d.name).dtype() != d.type.dtype) parameters.set(d.name, parameters.at(d.name).to(d.type.dtype));
+    }
+  }
+}
+
+std::string differences(const Types& given, const Types& expected) {
   std::string missing, wrong, unknown;
   const auto list = [](std::string& to, const auto&... parts) { to += str(to.empty() ? "" : ", ", parts...); };
   for (const auto& [name, type] : expected) {
-    if (!parameters.contains(name)) {
+    if (const auto found = given.find(name); found == given.end()) {
       list(missing, name);
-    } else if (const Type& given = parameters.at(name).type(); given != type) {
-      list(wrong, name, " ", given.str(), " instead of ", type.str());
+    } else if (found->second != type) {
+      list(wrong, name, " ", found->second.str(), " instead of ", type.str());
     }
   }
-  for (const auto& [name, tensor] : parameters) {
+  for (const auto& [name, type] : given) {
     if (!expected.contains(name)) list(unknown, name);
   }
   std::string message;
@@ -134,6 +148,12 @@ std::string differences(const Parameters& parameters, const std::map<std::string
   report("of another shape or dtype", wrong);
   report("not known", unknown);
   return message;
+}
+
+std::string differences(const Parameters& parameters, const Types& expected) {
+  Types given;
+  for (const auto& [name, tensor] : parameters) given.emplace(name, tensor.type());
+  return differences(given, expected);
 }
 
 Parameters new_parameters(std::span<const std::string_view> wanted, const ModelConfig& config, Fill fill,
