@@ -17,7 +17,7 @@ std::unique_ptr<WeightFile> open_torch_zip(io::MappedFile bytes, const std::stri
 std::unique_ptr<WeightFile> open_torch_legacy(io::MappedFile bytes, const std::string& file);
 std::unique_ptr<WeightFile> open_safetensors(io::MappedFile bytes, const std::string& file);
 /// An index (model.safetensors.index.json) and the files beside it that it names.
-std::unique_ptr<WeightFile> open_safetensors_shards(io::MappedFile bytes, const std::string& file);
+std::unique_ptr<WeightFile> open_safetensors_shards(const io::MappedFile& bytes, const std::string& file);
 /// The initializers of an ONNX model; their values may lie in other files in the folder of `file` or below it.
 std::unique_ptr<WeightFile> open_onnx(io::MappedFile bytes, const std::string& file);
 /// The numeric matrices of a MATLAB v5 file, as float64.

@@ -220,7 +220,7 @@ class Machine {
     if (bytes.size() > 8) return push_text(Kind::long_integer, bytes);
     const bool negative = !bytes.empty() && (static_cast<std::uint8_t>(bytes.back()) & 0x80U) != 0;
     std::uint64_t value = negative ? ~std::uint64_t{0} : 0;
-    for (auto b = bytes.rbegin(); b != bytes.rend(); ++b) value = value << 8 | static_cast<std::uint8_t>(*b);
+    for (std::size_t i = bytes.size(); i-- > 0;) value = value << 8 | static_cast<std::uint8_t>(bytes[i]);
     return push_number(Kind::integer, static_cast<std::int64_t>(value));
   }
 

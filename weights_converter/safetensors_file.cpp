@@ -139,7 +139,7 @@ std::unique_ptr<WeightFile> open_safetensors(io::MappedFile bytes, const std::st
   return std::make_unique<Safetensors>(std::move(bytes), file);
 }
 
-std::unique_ptr<WeightFile> open_safetensors_shards(io::MappedFile bytes, const std::string& file) {
+std::unique_ptr<WeightFile> open_safetensors_shards(const io::MappedFile& bytes, const std::string& file) {
   return std::make_unique<Shards>(bytes, file);
 }
 

@@ -22,7 +22,7 @@ std::unique_ptr<WeightFile> open_weight_file(const std::string& path) {
   const std::string_view text = text_of(file.bytes);
   if (text.starts_with("PK")) return open_torch_zip(std::move(file), path);
   if (text.starts_with("MATLAB")) return open_matlab(path);
-  if (text.starts_with('{')) return open_safetensors_shards(std::move(file), path);
+  if (text.starts_with('{')) return open_safetensors_shards(file, path);
   if (text.size() > 8 && text[8] == '{') return open_safetensors(std::move(file), path);
   // What pickles begin with.
   if (std::string_view("\x80Lc(]}").find(text[0]) != std::string_view::npos)
