@@ -75,22 +75,18 @@ TEST_CASE("sealed: hard decisions do, and unknown bits count as unknown") {
     if (random() % 20 == 0) z = std::numeric_limits<float>::quiet_NaN();
     if (random() % 500 == 0) z = std::numeric_limits<float>::infinity();
   }
-  Opener opener = Opener::with_key(Key::parse({reinterpret_cast<const char*>(key.text().data()), key.text().size()}));
+  Opener opener = Opener::with_key(key.copy());
   CHECK(difference(some_identity(512), opener.open(logits, 512, full, here).identity) < 0.032);
 }
 
 TEST_CASE("sealed: recipients open with their keys, the sealer cannot") {
   const Key a = Key::generate(), b = Key::generate(), stranger = Key::generate();
-  const auto copy = [](const Key& key) {
-    const Secret text = key.text();
-    return Key::parse({reinterpret_cast<const char*>(text.data()), text.size()});
-  };
   const Bytes bits = Sealer::for_recipients({a.public_key(), b.public_key()}).seal(some_identity(512), full, here);
   for (const Key* key : {&a, &b}) {
-    const Opened opened = Opener::with_key(copy(*key)).open(read_as(bits, 1, 0.6F), 512, full, here);
+    const Opened opened = Opener::with_key(key->copy()).open(read_as(bits, 1, 0.6F), 512, full, here);
     CHECK(difference(some_identity(512), opened.identity) < 0.032);
   }
-  CHECK_THROWS_AS(Opener::with_key(copy(stranger)).open(read_as(bits, 1, 0), 512, full, here), NotAuthentic);
+  CHECK_THROWS_AS(Opener::with_key(stranger.copy()).open(read_as(bits, 1, 0), 512, full, here), NotAuthentic);
   CHECK_THROWS_AS(Opener::with_password(password("x")).open(read_as(bits, 1, 0), 512, full, here), NotAuthentic);
   CHECK_THROWS_AS(Sealer::for_recipients({}), Error);
   std::vector<PublicKey> many(8, a.public_key());
@@ -168,16 +164,18 @@ TEST_CASE("sealed: plain bytes that are not as they are written are refused") {
   CHECK(dequantise(*read_plain(good, 33)) == dequantise(q));
   CHECK(!read_plain(good, 32));
   for (std::size_t n = 0; n < good.size(); ++n) CHECK(!read_plain(std::span(good).first(n), 33));
-  for (const auto& [at, value] : {std::pair{0, 2}, {1, 2}, {2, 1}, {4, 3}, {4, 9}, {4, 6}, {5, 0xff}, {31, 0xff}}) {
+  for (const std::pair<std::size_t, int>& change : std::vector<std::pair<std::size_t, int>>{
+           {0, 2}, {1, 2}, {2, 1}, {4, 3}, {4, 9}, {4, 6}, {5, 0xff}, {31, 0xff}}) {
     Bytes bad = good;
-    bad[static_cast<std::size_t>(at)] = static_cast<std::uint8_t>(value);
-    CHECK_MESSAGE(!read_plain(bad, 33), "byte ", at);
+    bad[change.first] = static_cast<std::uint8_t>(change.second);
+    CHECK_MESSAGE(!read_plain(bad, 33), "byte ", change.first);
   }
   Bytes lock = write_lock(LockKind::password, cheap, {});
   CHECK(read_password_lock(lock) == cheap);
-  for (const auto& [at, value] : {std::pair{0, 0x20}, {0, 0x11 - 0x10}, {0, 0x31}, {1, 12}, {1, 31}}) {
+  for (const std::pair<std::size_t, int>& change :
+       std::vector<std::pair<std::size_t, int>>{{0, 0x10}, {0, 0x01}, {0, 0x31}, {1, 12}, {1, 31}}) {
     Bytes bad = lock;
-    bad[static_cast<std::size_t>(at)] = static_cast<std::uint8_t>(value);
+    bad[change.first] = static_cast<std::uint8_t>(change.second);
     CHECK(!read_password_lock(bad));
   }
 }

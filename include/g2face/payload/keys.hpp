@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "g2face/payload/secret.hpp"
 
@@ -27,6 +28,7 @@ class Key {
   /// One line, "g2face-secret-key-1 " and 64 hexadecimal digits.
   Secret text() const;
   PublicKey public_key() const;
+  Key copy() const { return Key(bytes_.copy()); }
   /// 32 bytes for one purpose, which do not tell those for another.
   Secret derived(std::string_view purpose) const;
 
