@@ -57,7 +57,8 @@ TEST_CASE("a line says it all, in order") {
   CHECK(io::to_json(r) ==
         "{\"input\":\"in.png\",\"input_sha256\":\"" + in +
             "\",\"action\":\"replaced\",\"box\":[1,2,3,4],\"output\":\"out.png\",\"output_sha256\":\"" + out +
-            "\",\"identity\":\"per-image\",\"seed\":7,\"recoverable\":true,\"payload\":\"sealed\",\"similarity_before\":0.25,"
+            "\",\"identity\":\"per-image\",\"seed\":7,\"recoverable\":true,\"payload\":\"sealed\",\"similarity_"
+            "before\":0.25,"
             "\"similarity_after\":0.5,\"bit_error_rate\":0.0,\"payload_margin\":1.5,"
             "\"model_sha256\":\"" +
             model + "\",\"time\":\"2026-01-31T23:59:59Z\",\"seconds\":0.5}");
