@@ -236,7 +236,8 @@ bool Anonymizer::has_network(std::string_view network) const {
 Anonymized Anonymizer::anonymize(const Tensor& face, const AnonymizeOptions& options) {
   state_->used.clear();
   state_->require_faces(face);
-  if (state_->whole()) {
+  const bool hides = options.recoverable && options.hide;
+  if (state_->whole() && !hides) {
     auto r = state_->anonymize_whole(face, options);
     return {r.at("image"), r.at("identity"), r.at("virtual_identity"), r.at("bits")};
   }
@@ -245,7 +246,11 @@ Anonymized Anonymizer::anonymize(const Tensor& face, const AnonymizeOptions& opt
   Anonymized result;
   result.identity = analysis.at("identity");
   result.virtual_identity = virtual_face.at("identity");
-  result.bits = options.recoverable ? analysis.at("bits") : virtual_face.at("random_bits");
+  if (hides) {
+    result.bits = options.hide(result.identity);
+  } else {
+    result.bits = options.recoverable ? analysis.at("bits") : virtual_face.at("random_bits");
+  }
   result.image =
       state_->generate(face, result.virtual_identity, analysis.at("coefficients"), result.bits, options.seed);
   return result;
@@ -254,15 +259,15 @@ Anonymized Anonymizer::anonymize(const Tensor& face, const AnonymizeOptions& opt
 Recovered Anonymizer::recover(const Tensor& image, const RecoverOptions& options) {
   state_->used.clear();
   state_->require_faces(image);
-  if (state_->whole()) {
+  if (state_->whole() && !options.reveal) {
     auto r = state_->recover_whole(image, options);
     return {r.at("image"), r.at("identity"), r.at("logits")};
   }
   const auto read = state_->extract(image);
-  const auto analysis = state_->analyze(image);
   Recovered result;
-  result.identity = read.at("identity");
   result.logits = read.at("logits");
+  result.identity = options.reveal ? options.reveal(result.logits) : read.at("identity");
+  const auto analysis = state_->analyze(image);
   result.image = state_->generate(image, result.identity, analysis.at("coefficients"), read.at("bits"), options.seed);
   return result;
 }
@@ -312,6 +317,54 @@ std::string Anonymizer::print_plans(bool timed) {
     text += timed ? j.executor->plan().print(j.executor->profile()) : j.executor->plan().print();
   }
   return text;
+}
+
+namespace {
+
+/// The binding of image i of a batch.
+payload::Binding of_image(const payload::Binding& binding, std::int64_t i) {
+  payload::Binding result = binding;
+  result.face += static_cast<std::uint32_t>(i);
+  return result;
+}
+
+payload::Channel channel_of(const ModelConfig& config, payload::ChannelMap map) {
+  return {.bits = static_cast<std::size_t>(config.bit_count()), .map = map};
+}
+
+}  // namespace
+
+std::function<Tensor(const Tensor&)> seal_with(payload::Sealer& sealer, const ModelConfig& config,
+                                               const payload::Binding& binding, payload::ChannelMap map) {
+  return [&sealer, config, binding, map](const Tensor& identities) {
+    const std::int64_t n = identities.shape()[0];
+    const auto width = static_cast<std::size_t>(config.identity_dim);
+    Tensor bits({DType::f32, {n, config.bit_rows(), 32}});
+    auto out = bits.mutable_as<float>().begin();
+    for (std::int64_t i = 0; i < n; ++i) {
+      const auto one = identities.as<float>().subspan(static_cast<std::size_t>(i) * width, width);
+      const auto sealed = sealer.seal(one, channel_of(config, map), of_image(binding, i));
+      out = std::copy(sealed.begin(), sealed.end(), out);
+    }
+    return bits;
+  };
+}
+
+std::function<Tensor(const Tensor&)> open_with(payload::Opener& opener, const ModelConfig& config,
+                                               const payload::Binding& binding, payload::ChannelMap map) {
+  return [&opener, config, binding, map](const Tensor& logits) {
+    const std::int64_t n = logits.shape()[0];
+    const payload::Channel channel = channel_of(config, map);
+    Tensor identities({DType::f32, {n, config.identity_dim}});
+    auto out = identities.mutable_as<float>().begin();
+    for (std::int64_t i = 0; i < n; ++i) {
+      const auto one = logits.as<float>().subspan(static_cast<std::size_t>(i) * channel.bits, channel.bits);
+      const auto opened =
+          opener.open(one, static_cast<std::size_t>(config.identity_dim), channel, of_image(binding, i));
+      out = std::copy(opened.identity.begin(), opened.identity.end(), out);
+    }
+    return identities;
+  };
 }
 
 }  // namespace g2face

@@ -2,10 +2,12 @@
 // The two calls that most users need.
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 #include "g2face/models/config.hpp"
+#include "g2face/payload/sealed.hpp"
 #include "g2face/plan/executor.hpp"
 
 namespace g2face {
@@ -23,6 +25,9 @@ struct AnonymizeOptions {
   std::uint64_t seed = 0;
   /// Hide the identity in the image. Without it random bits are hidden and nobody can recover.
   bool recoverable = true;
+  /// Identities [N,identity_dim] -> what to hide of them, [N,rows,32] of 0 and 1: seal_with(). Without it, the bits of
+  /// the identities themselves, as the published method: whoever has the model can recover.
+  std::function<Tensor(const Tensor& identity)> hide = {};
 };
 
 struct Anonymized {
@@ -35,6 +40,9 @@ struct Anonymized {
 struct RecoverOptions {
   /// Decides the noise.
   std::uint64_t seed = 0;
+  /// Logits [N,rows,32] -> the identities [N,identity_dim] that were hidden: open_with(). Without it, those of the
+  /// published method.
+  std::function<Tensor(const Tensor& logits)> reveal = {};
 };
 
 struct Recovered {
@@ -53,7 +61,7 @@ struct Analysis {
 /// Anonymizes aligned face crops and undoes it. Holds a model and the plans for it, which are made when they are first
 /// needed and for each batch size. One thread at a time may use it.
 ///
-/// The hidden bits are those of the published method: the identity in clear. Whoever has the model can recover.
+/// What is hidden is sealed if the options say so (seal_with), and else the identity in clear.
 class Anonymizer {
  public:
   /// Loads and checks a model file. Throws CheckpointError, listing everything that is missing or does not fit.
@@ -91,5 +99,17 @@ class Anonymizer {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// For AnonymizeOptions::hide and RecoverOptions::reveal, with a model of this configuration: a payload that only the
+/// holder of the secret reads. The sealer and the opener have to outlive what is returned. Images of a batch are bound
+/// as the faces binding.face, binding.face + 1, ...; what seals and opens throws is thrown through.
+///   auto sealer = payload::Sealer::with_password(password);
+///   anonymizer.anonymize(face, {.hide = seal_with(sealer, anonymizer.config(), {.model = "portraits 1"})});
+std::function<Tensor(const Tensor&)> seal_with(payload::Sealer& sealer, const ModelConfig& config,
+                                               const payload::Binding& binding,
+                                               payload::ChannelMap map = payload::ChannelMap::all);
+std::function<Tensor(const Tensor&)> open_with(payload::Opener& opener, const ModelConfig& config,
+                                               const payload::Binding& binding,
+                                               payload::ChannelMap map = payload::ChannelMap::all);
 
 }  // namespace g2face

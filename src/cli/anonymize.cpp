@@ -105,6 +105,7 @@ class Run {
       : options_(o),
         identity_(parse_identity(o.identity, o.seed)),
         model_(model_path(o.model)),
+        sealer_(seals() ? std::optional(make_sealer(o.secret)) : std::nullopt),
         anonymizer_(model_.string(), resolve(o.common)) {
     const std::filesystem::path path = manifest_path(o, items);
     if (!path.empty()) {
@@ -115,8 +116,10 @@ class Run {
       }
     }
     // Reading a large model takes seconds, which the first picture's plans take anyhow.
-    if (records()) model_hash_ = std::async(std::launch::async, io::sha256_of_file, model_).share();
-    if (!o.no_recovery) {
+    if (records() || seals()) model_hash_ = std::async(std::launch::async, io::sha256_of_file, model_).share();
+    if (seals()) {
+      check_capacity();
+    } else if (!o.no_recovery) {
       say(LogLevel::warning, "payload paper: it protects nothing; whoever has the model can recover the original");
     }
   }
@@ -129,6 +132,7 @@ class Run {
     r.identity = options_.identity;
     r.seed = identity_.fixed ? identity_.fixed : identity_.source;
     r.recoverable = !options_.no_recovery;
+    if (r.recoverable) r.payload = options_.payload;
     try {
       const std::vector<std::uint8_t> bytes = read_picture(item.input);
       r.input_sha256 = io::sha256(bytes);
@@ -149,6 +153,18 @@ class Run {
   std::string print_plans() { return anonymizer_.print_plans(true); }
 
  private:
+  bool seals() const { return options_.sealed() && !options_.no_recovery; }
+  void check_capacity() const {
+    const ModelConfig& config = anonymizer_.config();
+    const payload::Channel channel{.bits = static_cast<std::size_t>(config.bit_count()),
+                                   .map = channel_map(options_.secret)};
+    const payload::Layout layout =
+        payload::layout(channel.capacity(), static_cast<std::size_t>(config.identity_dim), sealer_->lock_bytes());
+    if (layout.bits_per_value < 6) {
+      say(LogLevel::warning, str("the model hides ", channel.capacity(), " bits: identities are kept in ",
+                                 layout.bits_per_value, " bits a value, and recovered less exactly, instead of in 6"));
+    }
+  }
   bool records() const { return manifest_ || options_.common.json; }
 
   bool is_done(io::FaceRecord& r, const Item& item) {
@@ -162,7 +178,13 @@ class Run {
     r.box = {0, 0, picture.shape()[3], picture.shape()[2]};
     const Tensor face = face_of(picture, item.input, anonymizer_.config());
     const std::uint64_t seed = identity_.seed_for(r.input_sha256);
-    const Anonymized result = anonymizer_.anonymize(face, {.seed = seed, .recoverable = r.recoverable});
+    AnonymizeOptions options{.seed = seed, .recoverable = r.recoverable};
+    if (sealer_) {
+      const ModelConfig& config = anonymizer_.config();
+      const payload::Binding binding = binding_of(options_.secret, config.resolution, model_hash_.get());
+      options.hide = seal_with(*sealer_, config, binding, channel_map(options_.secret));
+    }
+    const Anonymized result = anonymizer_.anonymize(face, options);
     write_picture(item.output, result.image);
     if (!records() && !is_jpeg(item.output)) return;
 
@@ -199,6 +221,7 @@ class Run {
   const Options& options_;
   Identity identity_;
   std::filesystem::path model_;
+  std::optional<payload::Sealer> sealer_;
   Anonymizer anonymizer_;
   std::optional<io::FaceManifest> manifest_;
   std::shared_future<std::string> model_hash_;
@@ -206,9 +229,9 @@ class Run {
 
 int run(const Options& o) {
   check<UsageError>(o.aligned, "anonymize: faces are not looked for yet: give aligned face crops and say --aligned");
-  check<UsageError>(o.no_recovery || o.payload == "paper",
-                    "anonymize: say --payload paper (hides the identity in clear: whoever has the model can recover "
-                    "it), or --no-recovery");
+  check<UsageError>(!names_a_secret(o.secret) || (o.sealed() && !o.no_recovery),
+                    "anonymize: ", o.no_recovery ? "--no-recovery" : "--payload paper",
+                    " needs no secret: leave it out");
   const auto items = find_items(o.inputs, o.output, o.items);
   Run all(o, items);
   const int code = for_each_item(items, [&](const Item& item) { return all.work(item); });
@@ -227,6 +250,8 @@ void add_anonymize(CLI::App& app, int& code) {
   command->add_option("--seed", o->seed, "draw the per-image identities from N and the file's content: reproducible")
       ->check(CLI::Range(std::uint64_t{0}, seed_limit - 1));
   command->add_flag("--no-recovery", o->no_recovery, "hide nothing; the original is lost");
+  command->add_option("--recipient", o->secret.recipients,
+                      "seal for the holder of this public key, who alone can recover; may be repeated");
   command->add_option("--manifest", o->manifest,
                       "append a line of JSON for each face, measures included (default: manifest.jsonl in the output "
                       "folder; none if the output is one file)");

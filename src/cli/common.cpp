@@ -97,6 +97,8 @@ fs::path model_path(const std::string& option) {
 int exit_code_of(const std::exception& error) {
   if (dynamic_cast<const UsageError*>(&error) != nullptr) return exit_code::usage;
   if (dynamic_cast<const io::ConfigError*>(&error) != nullptr) return exit_code::usage;
+  if (dynamic_cast<const payload::CapacityError*>(&error) != nullptr) return exit_code::usage;
+  if (dynamic_cast<const payload::NotAuthentic*>(&error) != nullptr) return exit_code::not_authentic;
   if (dynamic_cast<const ImageError*>(&error) != nullptr) return exit_code::bad_input;
   if (dynamic_cast<const MeshError*>(&error) != nullptr) return exit_code::bad_input;
   if (dynamic_cast<const io::FileError*>(&error) != nullptr) return exit_code::bad_input;
@@ -180,7 +182,13 @@ void add_face_options(CLI::App& command, FaceOptions& o) {
   command.add_option("-o,--output", o.output, "a file, or a folder that mirrors the inputs")->required();
   command.add_option("--model", o.model, "model file (or environment G2FACE_MODEL)");
   command.add_flag("--aligned", o.aligned, "inputs are aligned face crops, as in CelebA-HQ and FFHQ");
-  command.add_option("--payload", o.payload, "paper: the identity's bits in clear, as the published method");
+  command
+      .add_option("--payload", o.payload,
+                  "sealed (only the holder of the secret can recover), or paper (the identity's bits in clear, as the "
+                  "published method: whoever has the model can)")
+      ->check(CLI::IsMember({"sealed", "paper"}))
+      ->capture_default_str();
+  add_secret_options(command, o.secret);
   command.add_flag("--recursive", o.items.recursive, "look into folders below folders");
   command.add_flag("--in-place", o.items.in_place, "allow results to replace inputs");
   add_common_options(command, o.common);

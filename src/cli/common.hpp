@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cli/log.hpp"
+#include "cli/secrets.hpp"
 #include "g2face/anonymizer.hpp"
 
 namespace g2face::cli {
@@ -65,8 +66,10 @@ std::vector<Item> find_items(const std::vector<std::string>& inputs, const std::
 struct FaceOptions {
   CommonOptions common;
   std::vector<std::string> inputs;
-  std::string output, model, payload;
+  std::string output, model, payload = "sealed";
+  SecretOptions secret;
   bool aligned = false;
+  bool sealed() const { return payload == "sealed"; }
   ItemOptions items;
 };
 void add_face_options(CLI::App& command, FaceOptions& options);
@@ -99,6 +102,7 @@ Tensor load_face(const std::filesystem::path& path, const ModelConfig& config);
 /// Each command adds itself to the program and sets `code` when it has run.
 void add_anonymize(CLI::App& app, int& code);
 void add_recover(CLI::App& app, int& code);
+void add_keygen(CLI::App& app, int& code);
 void add_crop(CLI::App& app, int& code);
 void add_model(CLI::App& app, int& code);
 void add_fit(CLI::App& app, int& code);

@@ -8,6 +8,7 @@
 #include "cli/common.hpp"
 #include "g2face/image.hpp"
 #include "io/json_text.hpp"
+#include "io/sha256.hpp"
 
 namespace g2face::cli {
 
@@ -26,13 +27,22 @@ double mean_margin(const Tensor& logits) {
 
 int run(const Options& o) {
   check<UsageError>(o.aligned, "recover: faces are not looked for yet: give aligned face crops and say --aligned");
-  check<UsageError>(o.payload == "paper", "recover: say --payload paper; it is the only payload so far");
+  check<UsageError>(o.sealed() || !names_a_secret(o.secret), "recover: --payload paper needs no secret: leave it out");
   const auto items = find_items(o.inputs, o.output, o.items);
-  Anonymizer anonymizer(model_path(o.model), resolve(o.common));
+  const std::filesystem::path model = model_path(o.model);
+  std::optional<payload::Opener> opener;
+  if (o.sealed()) opener.emplace(make_opener(o.secret));
+  Anonymizer anonymizer(model.string(), resolve(o.common));
+  RecoverOptions options{.seed = o.seed};
+  if (opener) {
+    const ModelConfig& config = anonymizer.config();
+    const payload::Binding binding = binding_of(o.secret, config.resolution, io::sha256_of_file(model));
+    options.reveal = open_with(*opener, config, binding, channel_map(o.secret));
+  }
   const int code = for_each_item(items, [&](const Item& item) {
     const auto start = std::chrono::steady_clock::now();
     const Tensor image = load_face(item.input, anonymizer.config());
-    const Recovered result = anonymizer.recover(image, {.seed = o.seed});
+    const Recovered result = anonymizer.recover(image, options);
     write_picture(item.output, result.image);
     const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
     if (!o.common.json) return ItemResult::done;

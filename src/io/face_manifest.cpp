@@ -81,6 +81,12 @@ FaceRecord parse(std::string_view line_text) {
   record.recoverable = field(
                            line, "recoverable", [](const Json& j) { return j.is_boolean(); }, "true or false")
                            .get<bool>();
+  // Lines that do not say what they hide are older than the sealed payload.
+  if (line.contains("payload")) {
+    record.payload = text(line, "payload");
+  } else if (record.recoverable) {
+    record.payload = "paper";
+  }
   return record;
 }
 
@@ -103,6 +109,7 @@ std::string to_json(const FaceRecord& r) {
   line["identity"] = r.identity;
   if (r.seed) line["seed"] = *r.seed;
   line["recoverable"] = r.recoverable;
+  if (!r.payload.empty()) line["payload"] = r.payload;
   if (r.measures) {
     line["similarity_before"] = r.measures->similarity_before;
     line["similarity_after"] = r.measures->similarity_after;
@@ -166,7 +173,7 @@ bool FaceManifest::has(const FaceRecord& wanted, const std::string& output_sha25
     const FaceRecord& r = entry.second;
     const bool same_input = r.input_sha256 == wanted.input_sha256 || wanted.input_sha256 == output_sha256;
     return same_input && r.model_sha256 == wanted.model_sha256 && r.identity == wanted.identity &&
-           r.seed == wanted.seed && r.recoverable == wanted.recoverable;
+           r.seed == wanted.seed && r.recoverable == wanted.recoverable && r.payload == wanted.payload;
   });
 }
 

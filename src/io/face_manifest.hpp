@@ -27,6 +27,7 @@ struct FaceRecord {
   std::string identity;               // how it was drawn: per-image, seed:N
   std::optional<std::uint64_t> seed;  // the one that the user gave; fresh ones are kept nowhere
   bool recoverable = false;
+  std::string payload;  // what is hidden: sealed, paper; empty if nothing is
   std::optional<FaceMeasures> measures;
   std::string time;  // when it was finished, UTC: 2026-01-31T23:59:59Z
   double seconds = 0;

@@ -27,6 +27,7 @@ FaceRecord replaced() {
   r.model_sha256 = model;
   r.identity = "per-image";
   r.recoverable = true;
+  r.payload = "sealed";
   r.measures = io::FaceMeasures{0.25, 0.5, 0.0, 1.5};
   return r;
 }
@@ -56,7 +57,8 @@ TEST_CASE("a line says it all, in order") {
   CHECK(io::to_json(r) ==
         "{\"input\":\"in.png\",\"input_sha256\":\"" + in +
             "\",\"action\":\"replaced\",\"box\":[1,2,3,4],\"output\":\"out.png\",\"output_sha256\":\"" + out +
-            "\",\"identity\":\"per-image\",\"seed\":7,\"recoverable\":true,\"similarity_before\":0.25,"
+            "\",\"identity\":\"per-image\",\"seed\":7,\"recoverable\":true,\"payload\":\"sealed\",\"similarity_"
+            "before\":0.25,"
             "\"similarity_after\":0.5,\"bit_error_rate\":0.0,\"payload_margin\":1.5,"
             "\"model_sha256\":\"" +
             model + "\",\"time\":\"2026-01-31T23:59:59Z\",\"seconds\":0.5}");
@@ -103,6 +105,7 @@ TEST_CASE("what was appended is found again: same content, same model, same opti
   CHECK(!other([](FaceRecord& c) { c.identity = "seed:1"; }));
   CHECK(!other([](FaceRecord& c) { c.seed = 1; }));
   CHECK(!other([](FaceRecord& c) { c.recoverable = false; }));
+  CHECK(!other([](FaceRecord& c) { c.payload = "paper"; }));
 }
 
 TEST_CASE("a last line that was cut anywhere goes away; what stands before it stays") {

@@ -1,0 +1,167 @@
+#include "cli/secrets.hpp"
+
+#include <fcntl.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cerrno>
+#include <string_view>
+#include <system_error>
+
+#include "cli/common.hpp"
+#include "io/atomic_file.hpp"
+
+namespace g2face::cli {
+
+namespace {
+
+using payload::Secret;
+
+/// What is readable of `fd`, up to 4 KiB. Throws FileError naming `name`.
+Secret read_all(int fd, const std::string& name) {
+  Secret text(4096);
+  std::size_t size = 0;
+  while (size < text.size()) {
+    const ssize_t n = ::read(fd, text.data() + size, text.size() - size);
+    if (n < 0 && errno == EINTR) continue;
+    check<io::FileError>(n >= 0, name, ": cannot read: ", std::generic_category().message(errno),
+                         ": give one that can be read");
+    if (n == 0) break;
+    size += static_cast<std::size_t>(n);
+  }
+  check<io::FileError>(size < text.size(), name, ": holds more than a key or a password of 4095 bytes: give another");
+  return Secret(std::span<const std::uint8_t>(text.bytes()).first(size));
+}
+
+Secret read_secret_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  check<io::FileError>(fd >= 0, path, ": cannot read: ", std::generic_category().message(errno),
+                       ": give a file that is there");
+  try {
+    Secret text = read_all(fd, path);
+    ::close(fd);
+    return text;
+  } catch (...) {
+    ::close(fd);
+    throw;
+  }
+}
+
+std::string_view view(const Secret& secret) { return {reinterpret_cast<const char*>(secret.data()), secret.size()}; }
+
+Secret first_line(const Secret& text, const std::string& name) {
+  std::string_view line = view(text).substr(0, view(text).find('\n'));
+  if (line.ends_with('\r')) line.remove_suffix(1);
+  check<UsageError>(!line.empty(), name, ": its first line is no password: it is empty");
+  return Secret(line);
+}
+
+/// A terminal that shows nothing of what is typed, for as long as this lives.
+class QuietTerminal {
+ public:
+  QuietTerminal() : fd_(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)) {
+    check<UsageError>(fd_ >= 0 && ::tcgetattr(fd_, &before_) == 0,
+                      "no password, and no terminal to ask at: give --password-file, --password-fd or --key");
+    termios quiet = before_;
+    quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+    ::tcsetattr(fd_, TCSAFLUSH, &quiet);
+  }
+  QuietTerminal(const QuietTerminal&) = delete;
+  QuietTerminal& operator=(const QuietTerminal&) = delete;
+  ~QuietTerminal() {
+    ::tcsetattr(fd_, TCSAFLUSH, &before_);
+    ::close(fd_);
+  }
+
+  Secret ask(std::string_view question) const {
+    show(question);
+    Secret line(1024);
+    std::size_t size = 0;
+    while (size < line.size() && ::read(fd_, line.data() + size, 1) == 1 && line.data()[size] != '\n') ++size;
+    show("\n");
+    check<UsageError>(size > 0 && size < line.size(), "a password of 1 to 1023 bytes was expected");
+    return Secret(std::span<const std::uint8_t>(line.bytes()).first(size));
+  }
+
+ private:
+  void show(std::string_view text) const {
+    if (::write(fd_, text.data(), text.size()) < 0) throw UsageError("the terminal cannot be written to");
+  }
+
+  int fd_;
+  termios before_{};
+};
+
+Secret password_of(const SecretOptions& o, bool twice) {
+  if (!o.password_file.empty()) return first_line(read_secret_file(o.password_file), o.password_file);
+  if (o.password_fd) return first_line(read_all(*o.password_fd, "--password-fd"), "--password-fd");
+  const QuietTerminal terminal;
+  Secret password = terminal.ask("Password: ");
+  check<UsageError>(!twice || terminal.ask("Once more: ") == password, "the two passwords differ: try again");
+  return password;
+}
+
+/// Says which file is no key.
+template <class Parse>
+auto parse_file(const std::string& path, Parse parse) {
+  const Secret text = read_secret_file(path);
+  try {
+    return parse(view(text));
+  } catch (const Error& e) {
+    throw io::FileError(str(path, ": ", e.what()));
+  }
+}
+
+void require_one(const SecretOptions& o) {
+  const int given = (o.password_file.empty() ? 0 : 1) + (o.password_fd ? 1 : 0) + (o.key.empty() ? 0 : 1) +
+                    (o.recipients.empty() ? 0 : 1);
+  check<UsageError>(given <= 1, "--password-file, --password-fd, --key and --recipient: give one of them");
+}
+
+}  // namespace
+
+void add_secret_options(CLI::App& command, SecretOptions& o) {
+  command.add_option("--password-file", o.password_file, "the password is the first line of this file");
+  command.add_option("--password-fd", o.password_fd, "the password is the first line that can be read from N")
+      ->check(CLI::Range(0, 1 << 20));
+  command.add_option("--key", o.key, "a key file of 'g2face keygen' instead of a password");
+  command.add_option("--bind", o.bind,
+                     "a name, e.g. of the record that the picture belongs to: 'recover' has to be given the same");
+  command.add_option("--payload-map", o.map, "which hidden bits are used: all, or floats for the authors' weights")
+      ->check(CLI::IsMember({"all", "floats"}))
+      ->capture_default_str();
+}
+
+bool names_a_secret(const SecretOptions& o) {
+  return !o.password_file.empty() || o.password_fd || !o.key.empty() || !o.recipients.empty() || !o.bind.empty();
+}
+
+payload::Sealer make_sealer(const SecretOptions& o) {
+  require_one(o);
+  if (!o.key.empty()) return payload::Sealer::with_key(parse_file(o.key, payload::Key::parse));
+  if (o.recipients.empty()) return payload::Sealer::with_password(password_of(o, true));
+  check<UsageError>(o.recipients.size() <= payload::max_recipients, "--recipient: at most ", payload::max_recipients,
+                    " can be given");
+  std::vector<payload::PublicKey> keys;
+  for (const std::string& path : o.recipients) keys.push_back(parse_file(path, payload::parse_public_key));
+  return payload::Sealer::for_recipients(std::move(keys));
+}
+
+payload::Opener make_opener(const SecretOptions& o) {
+  require_one(o);
+  if (!o.key.empty()) return payload::Opener::with_key(parse_file(o.key, payload::Key::parse));
+  return payload::Opener::with_password(password_of(o, false));
+}
+
+payload::ChannelMap channel_map(const SecretOptions& o) {
+  return o.map == "floats" ? payload::ChannelMap::float_positions : payload::ChannelMap::all;
+}
+
+payload::Binding binding_of(const SecretOptions& o, std::int64_t resolution, const std::string& model_hash) {
+  const auto side = static_cast<std::int32_t>(resolution);
+  return {.model = model_hash, .face = 0, .box = {0, 0, side, side}, .file = o.bind};
+}
+
+}  // namespace g2face::cli

@@ -1,0 +1,114 @@
+#include "payload/format.hpp"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <string_view>
+
+namespace g2face::payload {
+namespace {
+
+/// Numbers, the high byte first.
+template <class T>
+void put(Bytes& out, T value) {
+  for (std::size_t i = sizeof(T); i-- > 0;) out.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
+}
+template <class T>
+T take(std::span<const std::uint8_t>& in) {
+  std::uint64_t value = 0;
+  for (std::size_t i = 0; i < sizeof(T); ++i) value = value << 8 | in[i];
+  in = in.subspan(sizeof(T));
+  return static_cast<T>(value);
+}
+void put(Bytes& out, std::string_view text) {
+  put(out, static_cast<std::uint32_t>(text.size()));
+  out.insert(out.end(), text.begin(), text.end());
+}
+
+}  // namespace
+
+Bytes write_plain(const Quantised& q) {
+  Bytes out;
+  put(out, format_version);
+  put(out, code_id);
+  put(out, static_cast<std::uint16_t>(q.levels.size()));
+  put(out, q.bits);
+  put(out, std::bit_cast<std::uint32_t>(q.norm));
+  put(out, q.peak);
+  const Bytes levels = pack_levels(q);
+  out.insert(out.end(), levels.begin(), levels.end());
+  return out;
+}
+
+std::optional<Quantised> read_plain(std::span<const std::uint8_t> bytes, std::size_t dimension) {
+  if (bytes.size() < header_bytes) return std::nullopt;
+  if (take<std::uint8_t>(bytes) != format_version || take<std::uint8_t>(bytes) != code_id) return std::nullopt;
+  if (take<std::uint16_t>(bytes) != dimension) return std::nullopt;
+  Quantised q;
+  q.bits = take<std::uint8_t>(bytes);
+  q.norm = std::bit_cast<float>(take<std::uint32_t>(bytes));
+  q.peak = take<std::uint16_t>(bytes);
+  if (q.bits < 4 || q.bits > 8 || !std::isfinite(q.norm) || std::signbit(q.norm)) return std::nullopt;
+  q.levels.resize(dimension);
+  return unpack_levels(bytes, q) ? std::optional(std::move(q)) : std::nullopt;
+}
+
+Bytes associated_data(const Binding& binding) {
+  Bytes out;
+  put(out, std::string_view("g2face sealed 1"));
+  put(out, std::string_view(binding.model));
+  put(out, binding.face);
+  for (const std::int32_t side : binding.box) put(out, static_cast<std::uint32_t>(side));
+  put(out, std::string_view(binding.file));
+  return out;
+}
+
+FileKeys file_keys(const Secret& shared, std::span<const std::uint8_t> lock) {
+  static_assert(crypto_kdf_KEYBYTES == 32 && crypto_aead_xchacha20poly1305_ietf_NPUBBYTES == 24);
+  Secret root(crypto_kdf_KEYBYTES);
+  crypto_generichash(root.data(), root.size(), lock.data(), lock.size(), shared.data(), shared.size());
+  FileKeys keys{Secret(32), Secret(32), {}};
+  crypto_kdf_derive_from_key(keys.seal.data(), 32, 1, "g2f-seal", root.data());
+  crypto_kdf_derive_from_key(keys.mask.data(), 32, 2, "g2f-seal", root.data());
+  crypto_generichash(keys.nonce.data(), keys.nonce.size(), lock.data(), lock.size(), nullptr, 0);
+  return keys;
+}
+
+Bytes seal_body(const FileKeys& keys, std::span<const std::uint8_t> plain, const Binding& binding) {
+  const Bytes data = associated_data(binding);
+  Bytes body(plain.size() + tag_bytes);
+  crypto_aead_xchacha20poly1305_ietf_encrypt(body.data(), nullptr, plain.data(), plain.size(), data.data(), data.size(),
+                                             nullptr, keys.nonce.data(), keys.seal.data());
+  return body;
+}
+
+std::optional<Bytes> open_body(const FileKeys& keys, std::span<const std::uint8_t> body, const Binding& binding) {
+  if (body.size() < tag_bytes) return std::nullopt;
+  const Bytes data = associated_data(binding);
+  Bytes plain(body.size() - tag_bytes);
+  const int failed =
+      crypto_aead_xchacha20poly1305_ietf_decrypt(plain.data(), nullptr, nullptr, body.data(), body.size(), data.data(),
+                                                 data.size(), keys.nonce.data(), keys.seal.data());
+  return failed == 0 ? std::optional(std::move(plain)) : std::nullopt;
+}
+
+Bytes write_lock(LockKind kind, const PasswordCost& cost, const std::array<std::uint8_t, 24>& salt) {
+  const bool costs = kind == LockKind::password;
+  Bytes lock;
+  put(lock, static_cast<std::uint8_t>(static_cast<int>(kind) * 16 + (costs ? cost.passes : 0)));
+  put(lock, static_cast<std::uint8_t>(costs ? cost.memory_log2 : 0));
+  lock.insert(lock.end(), salt.begin(), salt.end());
+  return lock;
+}
+
+std::optional<PasswordCost> read_password_lock(std::span<const std::uint8_t> lock) {
+  if (lock.size() != secret_lock_bytes) return std::nullopt;
+  const PasswordCost cost{.passes = lock[0] % 16, .memory_log2 = lock[1]};
+  const bool is_one = lock[0] / 16 == static_cast<int>(LockKind::password) && cost.passes >= 1 &&
+                      cost.memory_log2 >= 13 && cost.memory_log2 <= 30;
+  return is_one ? std::optional(cost) : std::nullopt;
+}
+
+}  // namespace g2face::payload

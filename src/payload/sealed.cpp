@@ -1,0 +1,227 @@
+#include "g2face/payload/sealed.hpp"
+
+#include <sodium.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <map>
+#include <utility>
+
+#include "payload/format.hpp"
+
+namespace g2face::payload {
+namespace {
+
+constexpr std::size_t key_bytes = 32;
+
+/// Frames that were needed so far: their codes take a while to make.
+class Frames {
+ public:
+  Frame& get(const Channel& channel, std::size_t dimension, std::size_t lock_bytes) {
+    const std::array<std::size_t, 4> key{channel.bits, channel.map == ChannelMap::all ? 0U : 1U, dimension, lock_bytes};
+    const auto found = frames_.find(key);
+    return found != frames_.end() ? found->second
+                                  : frames_.emplace(key, Frame(channel, dimension, lock_bytes)).first->second;
+  }
+
+ private:
+  std::map<std::array<std::size_t, 4>, Frame> frames_;
+};
+
+/// The exponents that bits of floats have at the positions that carry nothing: those of normal values.
+void fill_exponents(std::span<std::uint8_t> bits, const Random& random) {
+  std::array<std::uint32_t, 2> drawn{};
+  for (std::size_t at = 0; at < bits.size(); at += 32) {
+    random({reinterpret_cast<std::uint8_t*>(drawn.data()), sizeof(drawn)});
+    const double u = (drawn[0] + 1.0) * 0x1p-32, angle = drawn[1] * 0x1p-32 * 2 * 3.14159265358979323846;
+    const auto normal = static_cast<float>(std::sqrt(-2 * std::log(u)) * std::cos(angle));
+    const auto as_bits = std::bit_cast<std::uint32_t>(normal);
+    for (std::size_t i = 1; i <= 8; ++i) bits[at + i] = (as_bits >> (31 - i)) & 1;
+  }
+}
+
+/// The key that a file's lock was made with, of one of the recipients.
+std::optional<Secret> unwrap(std::span<const std::uint8_t> lock, const Key& key) {
+  const PublicKey open = key.public_key();
+  Secret secret(key_bytes), shared(key_bytes);
+  PublicKey same{};
+  crypto_box_seed_keypair(same.data(), secret.data(), key.derived("box").data());
+  for (std::size_t at = 1; at + wrapped_key_bytes <= lock.size(); at += wrapped_key_bytes) {
+    if (crypto_box_seal_open(shared.data(), &lock[at], wrapped_key_bytes, open.data(), secret.data()) == 0) {
+      return shared;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+struct Sealer::State {
+  LockKind kind = LockKind::key;
+  PasswordCost cost;
+  std::array<std::uint8_t, 16> password_salt{};
+  Secret shared;  // none for recipients
+  Secret lock_mask;
+  std::vector<PublicKey> recipients;
+  Random random;
+  Frames frames;
+
+  State(LockKind k, Random r) : kind(k), lock_mask(public_mask_key()), random(std::move(r)) {
+    if (!random) random = [](std::span<std::uint8_t> bytes) { randombytes_buf(bytes.data(), bytes.size()); };
+  }
+
+  std::pair<Bytes, Secret> new_lock() {
+    if (kind != LockKind::recipients) {
+      std::array<std::uint8_t, 24> salt{};
+      std::copy(password_salt.begin(), password_salt.end(), salt.begin());
+      random(kind == LockKind::key ? std::span<std::uint8_t>(salt) : std::span(salt).subspan(password_salt.size()));
+      return {write_lock(kind, cost, salt), shared.copy()};
+    }
+    Secret key(key_bytes);
+    random(key.bytes());
+    Bytes lock(lock_size(recipients.size()));
+    lock[0] = static_cast<std::uint8_t>(static_cast<int>(kind) * 16 + static_cast<int>(recipients.size()));
+    std::size_t at = 1;
+    for (const PublicKey& to : recipients) {
+      check<Error>(crypto_box_seal(&lock[at], key.data(), key.size(), to.data()) == 0,
+                   "a recipient's public key is no point of the curve: ask for another");
+      at += wrapped_key_bytes;
+    }
+    return {std::move(lock), std::move(key)};
+  }
+};
+
+Sealer::Sealer(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Sealer::~Sealer() = default;
+Sealer::Sealer(Sealer&&) noexcept = default;
+Sealer& Sealer::operator=(Sealer&&) noexcept = default;
+
+Sealer Sealer::with_password(const Secret& password, const PasswordCost& cost, Random random) {
+  auto state = std::make_unique<State>(LockKind::password, std::move(random));
+  state->cost = cost;
+  state->random(state->password_salt);
+  state->shared = password_key(password, state->password_salt, cost);
+  return Sealer(std::move(state));
+}
+
+Sealer Sealer::with_key(const Key& key, Random random) {
+  auto state = std::make_unique<State>(LockKind::key, std::move(random));
+  state->shared = key.derived("key");
+  state->lock_mask = key.derived("lock");
+  return Sealer(std::move(state));
+}
+
+Sealer Sealer::for_recipients(std::vector<PublicKey> recipients) {
+  check<Error>(!recipients.empty() && recipients.size() <= max_recipients, recipients.size(), " recipients: 1 to ",
+               max_recipients, " were expected");
+  auto state = std::make_unique<State>(LockKind::recipients, Random());
+  state->recipients = std::move(recipients);
+  return Sealer(std::move(state));
+}
+
+std::size_t Sealer::lock_bytes() const { return lock_size(state_->recipients.size()); }
+
+std::vector<std::uint8_t> Sealer::seal(std::span<const float> identity, const Channel& channel,
+                                       const Binding& binding) {
+  Frame& frame = state_->frames.get(channel, identity.size(), lock_bytes());
+  const auto [lock, shared] = state_->new_lock();
+  const FileKeys keys = file_keys(shared, lock);
+  Quantised q = quantise(identity, frame.shares().bits_per_value);
+  Bytes plain = write_plain(q);
+  const Bytes body = seal_body(keys, plain, binding);
+  wipe(plain);
+  const Bytes word = frame.encode(lock, state_->lock_mask.bytes(), body, keys.mask.bytes());
+  Bytes bits(channel.bits);
+  if (channel.map == ChannelMap::float_positions) fill_exponents(bits, state_->random);
+  for (std::size_t i = 0; i < word.size(); ++i) bits[frame.order()[i]] = word[i];
+  return bits;
+}
+
+struct Opener::State {
+  Secret password;
+  std::optional<Key> key;
+  std::map<Bytes, Secret> password_keys;  // by the bytes of cost and salt
+  Frames frames;
+
+  /// The secret of a lock, or nothing if it is not for us.
+  std::optional<Secret> shared_of(std::span<const std::uint8_t> lock, std::size_t recipients) {
+    if (key && recipients > 0) {
+      const bool is_one = lock[0] == static_cast<int>(LockKind::recipients) * 16 + static_cast<int>(recipients);
+      return is_one ? unwrap(lock, *key) : std::nullopt;
+    }
+    if (key) return lock[0] == 0 && lock[1] == 0 ? std::optional(key->derived("key")) : std::nullopt;
+    const auto cost = read_password_lock(lock);
+    if (!cost) return std::nullopt;
+    const Bytes name(lock.begin(), lock.begin() + 18);
+    if (const auto found = password_keys.find(name); found != password_keys.end()) return found->second.copy();
+    std::array<std::uint8_t, 16> salt{};
+    std::copy(name.begin() + 2, name.end(), salt.begin());
+    return password_keys.emplace(name, password_key(password, salt, *cost)).first->second.copy();
+  }
+};
+
+Opener::Opener(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Opener::~Opener() = default;
+Opener::Opener(Opener&&) noexcept = default;
+Opener& Opener::operator=(Opener&&) noexcept = default;
+
+Opener Opener::with_password(Secret password) {
+  auto state = std::make_unique<State>();
+  state->password = std::move(password);
+  return Opener(std::move(state));
+}
+
+Opener Opener::with_key(Key key) {
+  auto state = std::make_unique<State>();
+  state->key = std::move(key);
+  return Opener(std::move(state));
+}
+
+namespace {
+
+/// The share of channel bits that were read wrong.
+double error_rate(std::span<const float> llr, const Bytes& word) {
+  std::size_t wrong = 0;
+  for (std::size_t i = 0; i < word.size(); ++i) wrong += (llr[i] < 0 ? 1 : 0) != word[i] ? 1U : 0U;
+  return static_cast<double>(wrong) / static_cast<double>(word.size());
+}
+
+}  // namespace
+
+Opened Opener::open(std::span<const float> logits, std::size_t dimension, const Channel& channel,
+                    const Binding& binding) {
+  check<ShapeError>(logits.size() == channel.bits, logits.size(), " logits for a channel of ", channel.bits, " bits");
+  bool had_lock = false;
+  for (std::size_t recipients = 0; recipients <= (state_->key ? max_recipients : 0); ++recipients) {
+    try {
+      layout(channel.capacity(), dimension, lock_size(recipients));
+    } catch (const CapacityError&) {
+      if (recipients == 0) throw;
+      break;
+    }
+    Frame& frame = state_->frames.get(channel, dimension, lock_size(recipients));
+    const Secret lock_mask = state_->key && recipients == 0 ? state_->key->derived("lock") : Secret(public_mask_key());
+    for (const std::vector<float>& llr : readings(logits, frame.order())) {
+      const auto lock = frame.lock(llr, lock_mask.bytes());
+      const auto shared = lock ? state_->shared_of(*lock, recipients) : std::nullopt;
+      had_lock = had_lock || lock;
+      if (!shared) continue;
+      const FileKeys keys = file_keys(*shared, *lock);
+      const auto body = frame.body(llr, keys.mask.bytes());
+      auto plain = body ? open_body(keys, *body, binding) : std::nullopt;
+      if (!plain) continue;
+      const auto q = read_plain(*plain, dimension);
+      wipe(*plain);
+      check<NotAuthentic>(q.has_value(), "the payload is authentic, but of a format that this version does not read");
+      const Bytes word = frame.encode(*lock, lock_mask.bytes(), *body, keys.mask.bytes());
+      return {dequantise(*q), q->bits, error_rate(llr, word)};
+    }
+  }
+  throw NotAuthentic(had_lock ? "the payload cannot be opened: wrong password or key, another model or picture, or "
+                                "damaged"
+                              : "no sealed payload can be read: there is none, it is damaged, or it was sealed for "
+                                "another kind of secret");
+}
+
+}  // namespace g2face::payload
