@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <ostream>
 
 #include "g2face/models/networks.hpp"
@@ -14,7 +15,8 @@ namespace {
 
 struct CommandOptions {
   std::vector<std::string> inputs, only, rename;
-  std::string output, map = "auto", half;
+  std::string output, map = "auto";
+  std::optional<std::string> half;
   bool json = false;
 };
 
@@ -32,7 +34,7 @@ std::vector<std::string> network_choices() {
 
 ConvertOptions options_of(const CommandOptions& o) {
   ConvertOptions options{.map = o.map, .only = o.only};
-  if (!o.half.empty()) options.half = o.half == "bf16" ? DType::bf16 : DType::f16;
+  if (o.half) options.half = *o.half == "bf16" ? DType::bf16 : DType::f16;
   for (const std::string& text : o.rename) {
     const std::size_t equals = text.find('=');
     const std::string from = text.substr(0, equals), to = equals == std::string::npos ? "" : text.substr(equals + 1);
@@ -62,8 +64,11 @@ void add_convert(CLI::App& app, std::ostream& out) {
   app.add_option("inputs", o->inputs, "weights to convert into one model: PyTorch, safetensors, ONNX or MATLAB v5");
   app.add_option("-o,--output", o->output, "safetensors file to write");
   app.add_option("--map", o->map, "what the files are")->check(CLI::IsMember(map_names()))->capture_default_str();
-  app.add_option("--half", o->half, "store floats of large tensors in 16 bits: f16 or bf16")
-      ->check(CLI::IsMember({"f16", "bf16"}));
+  app.add_option_function<std::string>(
+         "--half", [o](const std::string& type) { o->half = type; },
+         "store floats of large tensors in 16 bits: f16 (if nothing is said) or bf16")
+      ->expected(0, 1)
+      ->check(CLI::IsMember({"", "f16", "bf16"}));
   app.add_option("--only", o->only, "networks to take (default: all)")
       ->delimiter(',')
       ->allow_extra_args(false)
