@@ -15,7 +15,7 @@ constexpr int most_levels = 11;  // more than any configuration may have
 /// Looks tensors up for the fields of a configuration.
 class Shapes {
  public:
-  explicit Shapes(const Types& tensors) : tensors_(tensors) {}
+  explicit Shapes(const NamedTypes& tensors) : tensors_(tensors) {}
 
   bool has(const std::string& name) const { return tensors_.find(name) != tensors_.end(); }
   /// Sets `field` to an extent of a tensor, if that is there.
@@ -37,7 +37,7 @@ class Shapes {
   }
 
  private:
-  const Types& tensors_;
+  const NamedTypes& tensors_;
 };
 
 /// Channels for each level from 4 on; resolutions above the last one are taken away.
@@ -133,7 +133,7 @@ void declare_mapping(const Shapes& s, const ModelConfig& config, Expected& expec
 
 }  // namespace
 
-ModelConfig architecture_of(const Types& tensors, const ModelConfig& base) {
+ModelConfig architecture_of(const NamedTypes& tensors, const ModelConfig& base) {
   ModelConfig c = base;
   const Shapes s(tensors);
   generator_fields(s, c);
@@ -159,7 +159,7 @@ std::string name_of(const ModelConfig& config) {
   return "converted";
 }
 
-Expected expected_of(const Types& tensors, const ModelConfig& config) {
+Expected expected_of(const NamedTypes& tensors, const ModelConfig& config) {
   Expected expected;
   const Shapes s(tensors);
   bool prior_alone = true;

@@ -9,7 +9,7 @@ namespace g2face::weights {
 /// Fields of networks that are not there stay as they are, and so does what shapes do not tell (encoder_norm,
 /// mlp_lr_mul, identity_crop). Of networks that disagree the first counts, in the order of network_names(); what the
 /// others have instead is for mismatches_of() to find. The result may be one that validate() refuses.
-ModelConfig architecture_of(const Types& tensors, const ModelConfig& base = {});
+ModelConfig architecture_of(const NamedTypes& tensors, const ModelConfig& base = {});
 
 /// The configuration's name: of the preset with the same fields, or else "converted".
 std::string name_of(const ModelConfig& config);
@@ -20,6 +20,6 @@ struct Expected {
   std::map<std::string, Declared, std::less<>> parameters;
   std::vector<std::string> fresh;  // parts of the generator that only training can give
 };
-Expected expected_of(const Types& tensors, const ModelConfig& config);
+Expected expected_of(const NamedTypes& tensors, const ModelConfig& config);
 
 }  // namespace g2face::weights

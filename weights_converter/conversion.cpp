@@ -136,7 +136,7 @@ DType stored_float(const Type& given, const ConvertOptions& options) {
 
 /// Adapts types to what the networks want, adds constants, and says what does not fit.
 std::string fit(Conversion& conversion, const ModelConfig& config, const ConvertOptions& options) {
-  Types given, wanted;
+  NamedTypes given, wanted;
   for (const Taken& t : conversion.taken)
     if (!t.name.starts_with("face_model/")) given.emplace(t.name, t.type);
   Expected expected = expected_of(given, config);
@@ -207,7 +207,7 @@ Conversion prepare(const std::vector<Source>& sources, const ConvertOptions& opt
                          ": nothing is left to convert: see 'g2face-convert inspect', --map, --only and --rename");
   require_one_of_each(result.taken, sources);
   const ModelConfig base = told_by_models(sources, result.taken);
-  Types types;
+  NamedTypes types;
   for (const Taken& t : result.taken) types.emplace(t.name, t.type);
   result.config = architecture_of(types, base);
   result.config.name = name_of(result.config);

@@ -100,7 +100,7 @@ std::vector<Declared> declare(std::string_view network, const ModelConfig& confi
 
 std::string mismatch_of(const Parameters& parameters, std::span<const std::string_view> wanted,
                         const ModelConfig& config) {
-  Types expected, given;
+  NamedTypes expected, given;
   for (std::string_view network : wanted) {
     for (Declared& d : declare(network, config)) expected.emplace(std::move(d.name), d.type);
     for (const auto& [name, tensor] : parameters) {
@@ -127,7 +127,7 @@ void adopt_parameters(Parameters& parameters, std::span<const std::string_view> 
   }
 }
 
-std::string differences(const Types& given, const Types& expected) {
+std::string differences(const NamedTypes& given, const NamedTypes& expected) {
   std::string missing, wrong, unknown;
   const auto list = [](std::string& to, const auto&... parts) { to += str(to.empty() ? "" : ", ", parts...); };
   for (const auto& [name, type] : expected) {
@@ -150,8 +150,8 @@ std::string differences(const Types& given, const Types& expected) {
   return message;
 }
 
-std::string differences(const Parameters& parameters, const Types& expected) {
-  Types given;
+std::string differences(const Parameters& parameters, const NamedTypes& expected) {
+  NamedTypes given;
   for (const auto& [name, tensor] : parameters) given.emplace(name, tensor.type());
   return differences(given, expected);
 }

@@ -96,10 +96,10 @@ std::optional<Bytes> open_body(const FileKeys& keys, std::span<const std::uint8_
 
 Bytes write_lock(LockKind kind, const PasswordCost& cost, const std::array<std::uint8_t, 24>& salt) {
   const bool costs = kind == LockKind::password;
-  Bytes lock;
-  put(lock, static_cast<std::uint8_t>(static_cast<int>(kind) * 16 + (costs ? cost.passes : 0)));
-  put(lock, static_cast<std::uint8_t>(costs ? cost.memory_log2 : 0));
-  lock.insert(lock.end(), salt.begin(), salt.end());
+  Bytes lock(secret_lock_bytes);
+  lock[0] = static_cast<std::uint8_t>(static_cast<int>(kind) * 16 + (costs ? cost.passes : 0));
+  lock[1] = static_cast<std::uint8_t>(costs ? cost.memory_log2 : 0);
+  std::copy(salt.begin(), salt.end(), lock.begin() + 2);
   return lock;
 }
 

@@ -141,7 +141,7 @@ std::vector<std::uint8_t> Sealer::seal(std::span<const float> identity, const Ch
 struct Opener::State {
   Secret password;
   std::optional<Key> key;
-  std::map<Bytes, Secret> password_keys;  // by the bytes of cost and salt
+  std::map<std::array<std::uint8_t, 18>, Secret> password_keys;  // by the bytes of cost and salt
   Frames frames;
 
   /// The secret of a lock, or nothing if it is not for us.
@@ -153,7 +153,8 @@ struct Opener::State {
     if (key) return lock[0] == 0 && lock[1] == 0 ? std::optional(key->derived("key")) : std::nullopt;
     const auto cost = read_password_lock(lock);
     if (!cost) return std::nullopt;
-    const Bytes name(lock.begin(), lock.begin() + 18);
+    std::array<std::uint8_t, 18> name{};
+    std::copy_n(lock.begin(), name.size(), name.begin());
     if (const auto found = password_keys.find(name); found != password_keys.end()) return found->second.copy();
     std::array<std::uint8_t, 16> salt{};
     std::copy(name.begin() + 2, name.end(), salt.begin());

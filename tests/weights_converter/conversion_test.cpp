@@ -87,7 +87,7 @@ TEST_CASE("the architecture is found by names and shapes") {
   configs.back().mlp_depth = 3;
   for (const ModelConfig& config : configs) {
     CAPTURE(config.name);
-    Types types;
+    NamedTypes types;
     for (const std::string_view network : network_names())
       for (const Declared& d : declare(network, config)) types.emplace(d.name, d.type);
     ModelConfig found = architecture_of(types);

@@ -120,7 +120,7 @@ TEST_CASE("recorded checkpoints: each tensor goes where the authors' modules hav
       {"recon_epoch_20.pth", "deep3dfacerecon", {{"net_recon/", "recon/"}}},
       {"vgg16_torchvision.pth", "vgg16", {{"features.", "lpips/net.slice"}}},
   };
-  Types networks;
+  NamedTypes networks;
   for (const std::string_view network : network_names())
     for (const Declared& d : declare(network)) networks.emplace(d.name, d.type);
   for (const Case& c : cases) {

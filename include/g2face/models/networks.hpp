@@ -30,7 +30,7 @@ std::vector<Declared> declare(std::string_view network, const ModelConfig& confi
 /// alone.
 void adopt_parameters(Parameters& parameters, std::span<const std::string_view> wanted, const ModelConfig& config = {});
 
-using Types = std::map<std::string, Type, std::less<>>;
+using NamedTypes = std::map<std::string, Type, std::less<>>;
 
 /// What adopt_parameters() would throw, without changing or reading anything; empty if nothing is wrong.
 std::string mismatch_of(const Parameters& parameters, std::span<const std::string_view> wanted,
@@ -38,8 +38,8 @@ std::string mismatch_of(const Parameters& parameters, std::span<const std::strin
 
 /// What keeps parameters from being exactly those: "missing: a, b; of another shape or dtype: c f32[2] instead of
 /// f32[3]; not known: d". Empty if nothing does.
-std::string differences(const Types& given, const Types& expected);
-std::string differences(const Parameters& parameters, const Types& expected);
+std::string differences(const NamedTypes& given, const NamedTypes& expected);
+std::string differences(const Parameters& parameters, const NamedTypes& expected);
 
 /// New values. `random`: as the reference begins training (equalised weights standard normal, strengths of noise and
 /// of hiding zero, ...; Philox numbers of seed and name). `reference`: the rule of reference_fill.hpp, which ignores

@@ -39,10 +39,10 @@ struct Channel {
 
 /// What a payload belongs to. All of it is authenticated: opening it as something else fails.
 struct Binding {
-  std::string model;                  // the model's name of any kind, e.g. the hash of its file
+  std::string model = {};             // the model's name of any kind, e.g. the hash of its file
   std::uint32_t face = 0;             // which face of a picture
   std::array<std::int32_t, 4> box{};  // left, top, width, height
-  std::string file;                   // which picture; empty if nobody will know when it is opened
+  std::string file = {};              // which picture; empty if nobody will know when it is opened
   bool operator==(const Binding&) const = default;
 };
 
