@@ -171,6 +171,7 @@ void widen(std::span<const std::byte> bytes, std::vector<std::byte>& to, const s
     if constexpr (sizeof(From) == sizeof(std::int64_t) && !std::is_signed_v<From>)
       check<CheckpointError>(value <= static_cast<From>(std::numeric_limits<std::int64_t>::max()), name, ": holds ",
                              value, ", which is more than an i64 can hold");
+    // i8 is a number here, no character. NOLINTNEXTLINE(bugprone-signed-char-misuse)
     const auto wide = static_cast<std::int64_t>(value);
     std::memcpy(to.data() + i * sizeof(wide), &wide, sizeof(wide));
   }

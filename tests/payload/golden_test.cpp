@@ -98,9 +98,9 @@ TEST_CASE("payload format: every field is as it was pinned") {
   std::ifstream file(G2FACE_TEST_DATA "/payload/sealed.json");
   const nlohmann::json pinned = nlohmann::json::parse(file);
   const nlohmann::json now = fields();
-  for (const auto& [name, value] : now.items()) {
-    REQUIRE_MESSAGE(pinned.contains(name), name);
-    CHECK_MESSAGE(pinned.at(name) == value, name, " is ", value.dump());
+  for (const auto& field : now.items()) {
+    REQUIRE_MESSAGE(pinned.contains(field.key()), field.key());
+    CHECK_MESSAGE(pinned.at(field.key()) == field.value(), field.key(), " is ", field.value().dump());
   }
 }
 
