@@ -103,11 +103,11 @@ bool is_of_optimizer(std::string_view name) {
 }  // namespace
 
 std::optional<Global> find_global(std::string_view name) {
-  for (const auto* entry = types.begin(); entry != types.end(); ++entry) {
-    if (entry->first == name) return entry->second;
+  for (const Named& entry : types) {
+    if (entry.first == name) return entry.second;
   }
-  for (const auto* entry = functions.begin(); entry != functions.end(); ++entry) {
-    if (entry->first == name) return entry->second;
+  for (const Named& entry : functions) {
+    if (entry.first == name) return entry.second;
   }
   if (std::ranges::binary_search(passed_over, name) || is_of_optimizer(name)) return Global{Role::passed_over};
   return std::nullopt;
