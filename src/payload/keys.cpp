@@ -90,9 +90,10 @@ Secret password_key(const Secret& password, const std::array<std::uint8_t, 16>& 
                "a password cost of ", cost.passes, " passes over 2^", cost.memory_log2,
                " bytes: 1 to 15 passes over 2^13 to 2^30 bytes were expected");
   Secret out(key_bytes);
-  const int failed = crypto_pwhash(out.data(), out.size(), reinterpret_cast<const char*>(password.data()),
-                                   password.size(), salt.data(), static_cast<unsigned long long>(cost.passes),
-                                   std::size_t{1} << cost.memory_log2, crypto_pwhash_ALG_ARGON2ID13);
+  const char* text = password.size() > 0 ? reinterpret_cast<const char*>(password.data()) : "";  // never null
+  const int failed = crypto_pwhash(out.data(), out.size(), text, password.size(), salt.data(),
+                                   static_cast<unsigned long long>(cost.passes), std::size_t{1} << cost.memory_log2,
+                                   crypto_pwhash_ALG_ARGON2ID13);
   check<DeviceError>(failed == 0, "the password needs 2^", cost.memory_log2 - 20,
                      " MiB of memory, which are not there: close other programs");
   return out;
