@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <string_view>
 #include <system_error>
 
@@ -58,12 +59,27 @@ Secret first_line(const Secret& text, const std::string& name) {
   return Secret(line);
 }
 
-/// A terminal that shows nothing of what is typed, for as long as this lives.
+/// What a signal that ends the program while a password is typed has to undo first.
+struct {
+  int fd = -1;
+  termios before{};
+  void (*then)(int) = SIG_DFL;
+} quiet_terminal;
+
+void show_again(int signal) {
+  ::tcsetattr(quiet_terminal.fd, TCSAFLUSH, &quiet_terminal.before);
+  std::signal(signal, quiet_terminal.then);
+  std::raise(signal);
+}
+
+/// A terminal that shows nothing of what is typed, for as long as this lives. There is one at a time.
 class QuietTerminal {
  public:
   QuietTerminal() : fd_(::open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY)) {
     check<UsageError>(fd_ >= 0 && ::tcgetattr(fd_, &before_) == 0,
                       "no password, and no terminal to ask at: give --password-file, --password-fd or --key");
+    quiet_terminal = {fd_, before_, std::signal(SIGINT, show_again)};
+    std::signal(SIGTERM, show_again);
     termios quiet = before_;
     quiet.c_lflag &= ~static_cast<tcflag_t>(ECHO);
     ::tcsetattr(fd_, TCSAFLUSH, &quiet);
@@ -72,6 +88,8 @@ class QuietTerminal {
   QuietTerminal& operator=(const QuietTerminal&) = delete;
   ~QuietTerminal() {
     ::tcsetattr(fd_, TCSAFLUSH, &before_);
+    std::signal(SIGINT, quiet_terminal.then);
+    std::signal(SIGTERM, quiet_terminal.then);
     ::close(fd_);
   }
 
