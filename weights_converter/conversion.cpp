@@ -12,7 +12,7 @@
 namespace g2face::weights {
 namespace {
 
-/// The library's type for elements of the file: one of the same kind that holds them all, but for u64.
+/// The library's type for elements of the file: the same one, or for integers that it lacks i64, which widen() makes.
 DType dtype_of_stored(ElementType type) {
   switch (type) {
     case ElementType::f64:
@@ -24,13 +24,13 @@ DType dtype_of_stored(ElementType type) {
     case ElementType::bf16:
       return DType::bf16;
     case ElementType::i32:
-    case ElementType::i16:
-    case ElementType::i8:
-    case ElementType::u16:
       return DType::i32;
     case ElementType::i64:
+    case ElementType::i16:
+    case ElementType::i8:
     case ElementType::u64:
     case ElementType::u32:
+    case ElementType::u16:
       return DType::i64;
     case ElementType::u8:
     case ElementType::boolean:

@@ -102,6 +102,26 @@ TEST_CASE("trainer: what the discriminator sees is augmented, for each part of a
   CHECK(off.at("anonymize/hiding") == high.at("anonymize/hiding"));
 }
 
+TEST_CASE("trainer: swapped identities are those of the next photo, and pictures have to show them") {
+  const ModelConfig model = tests::tiny_config();
+  const auto recover_loss = [&](double share, const Tensor& images) {
+    TrainingRecipe recipe = quick();
+    recipe.identity_swap = share;
+    Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
+    const StepReport report = trainer.step({{"image", images}});
+    return std::map<std::string, double>(report.begin(), report.end()).at("recover/identity");
+  };
+  const Tensor four = faces(4, 16, 0);
+  const auto one = four.as<float>().first(static_cast<std::size_t>(four.numel() / 4));
+  Tensor same(four.type());
+  for (std::size_t i = 0; i < 4; ++i) std::copy(one.begin(), one.end(), &same.mutable_as<float>()[i * one.size()]);
+  CHECK(recover_loss(1, same) == recover_loss(0, same));  // the next photo shows the same person
+  CHECK(recover_loss(1, four) != recover_loss(0, four));
+  TrainingRecipe wrong = quick();
+  wrong.identity_swap = 1.5;
+  CHECK_THROWS_WITH_AS(wrong.validate(), doctest::Contains("identity_swap is 1.5"), Error);
+}
+
 TEST_CASE("trainer: a step trains what it should and nothing else") {
   const ModelConfig model = tests::tiny_config();
   const TrainingRecipe recipe = quick();
