@@ -5,18 +5,12 @@
 #include <cstdint>
 #include <new>
 
+#include "under_asan.hpp"
+
 namespace g2face {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-#define G2FACE_CHECKED_HEAP 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define G2FACE_CHECKED_HEAP 1
-#endif
-#endif
-
-#ifdef G2FACE_CHECKED_HEAP
+#ifdef G2FACE_UNDER_ASAN
 constexpr std::size_t large = SIZE_MAX;  // the sanitizer sees accesses beyond its own blocks alone
 #else
 constexpr std::size_t large = std::size_t{1} << 20;

@@ -5,6 +5,7 @@
 #include "cli/program.hpp"
 #include "g2face/device.hpp"
 #include "io/png_builder.hpp"
+#include "under_asan.hpp"
 
 using namespace g2face;
 using namespace g2face::test;
@@ -24,13 +25,6 @@ std::size_t lines_with(const std::string& text, const std::string& words) {
 }
 
 // AddressSanitizer reserves terabytes of addresses.
-#if defined(__SANITIZE_ADDRESS__)
-#define G2FACE_UNDER_ASAN
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define G2FACE_UNDER_ASAN
-#endif
-#endif
 #if defined(G2FACE_UNDER_ASAN)
 const std::string within_4_gib;
 #else

@@ -1,15 +1,9 @@
 #pragma once
-// CUDA_ON_HOST_ASAN is defined in a build under AddressSanitizer.
+// Fibers and device memory, as AddressSanitizer has to know of them.
 
-#if defined(__SANITIZE_ADDRESS__)
-#define CUDA_ON_HOST_ASAN
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define CUDA_ON_HOST_ASAN
-#endif
-#endif
+#include "under_asan.hpp"
 
-#ifdef CUDA_ON_HOST_ASAN
+#ifdef G2FACE_UNDER_ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #else

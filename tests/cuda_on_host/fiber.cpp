@@ -15,13 +15,13 @@ namespace {
 // `fake_stack` keeps what the sanitizer needs to come back to this stack.
 void leave_for([[maybe_unused]] void** fake_stack, [[maybe_unused]] const void* stack,
                [[maybe_unused]] std::size_t bytes) {
-#ifdef CUDA_ON_HOST_ASAN
+#ifdef G2FACE_UNDER_ASAN
   __sanitizer_start_switch_fiber(fake_stack, stack, bytes);
 #endif
 }
 void arrived([[maybe_unused]] void* fake_stack, [[maybe_unused]] const void** from_stack,
              [[maybe_unused]] std::size_t* from_bytes) {
-#ifdef CUDA_ON_HOST_ASAN
+#ifdef G2FACE_UNDER_ASAN
   __sanitizer_finish_switch_fiber(fake_stack, from_stack, from_bytes);
 #endif
 }
