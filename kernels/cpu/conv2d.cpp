@@ -234,6 +234,7 @@ MaybeStep conv2d_input_grad_cpu(const Conv2dAttrs& a, const Signature& s) {
 
 MaybeStep conv2d_weight_grad_cpu(const Conv2dAttrs& a, const Signature& s) {
   if (!cpu::all_f32(s) || s.out[0].type.shape.numel() == 0) return std::nullopt;
+  if (auto step = cpu::winograd_conv2d_weight_grad(a, s)) return step;
   return convolution_step(
       {Kind::weight_grad, a, image(s.in[0]), image(s.in[1]), grouped(s.out[0].type.shape, a.groups), s},
       "conv2d_weight_grad");

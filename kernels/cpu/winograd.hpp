@@ -12,5 +12,6 @@ namespace g2face::cpu {
 /// of 16 and the size is one at which the kernel beats oneDNN.
 MaybeStep winograd_conv2d(const Conv2dAttrs& a, const Signature& s);
 MaybeStep winograd_conv2d_input_grad(const Conv2dAttrs& a, const Signature& s);
+MaybeStep winograd_conv2d_weight_grad(const Conv2dAttrs& a, const Signature& s);
 
 }  // namespace g2face::cpu

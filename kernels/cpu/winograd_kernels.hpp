@@ -1,174 +1,17 @@
 #pragma once
 // Winograd convolutions on blocked tensors, compiled per instruction set (see register_gemm.hpp).
-//
-// Method: Lavin and Gray 2016, "Fast Algorithms for Convolutional Neural Networks"; stride 2 and the transposed
-// convolution are sums of convolutions with 2x2 taps over the phases of the input or output.
+// Stride 2 and the transposed convolution are sums of convolutions with 2x2 taps over the phases of the input or
+// output.
 
 #include <omp.h>
 
 #include <cstddef>
 
-#include "kernels/cpu/register_gemm.hpp"
 #include "kernels/cpu/winograd_plan.hpp"
+#include "kernels/cpu/winograd_transforms.hpp"
 
 namespace g2face::cpu::winograd::G2FACE_ISA {
 namespace {
-
-using namespace cpu::G2FACE_ISA;
-
-// ---- one-dimensional transforms, F(outputs, taps) ----
-// Interpolation points: +-a, +-b and infinity, for the longer ones also 0. a and b were chosen for small errors.
-// kPanels: how many different weight panels the transform needs; kSkip: input elements before its window.
-
-struct F43 {
-  static constexpr size_t kEdge = 6, kOut = 4, kTaps = 3, kPanels = 6, kSkip = 0;
-  static constexpr float a = 0.625F, b = 1.5F, a2 = a * a, b2 = b * b;
-  static constexpr double da = 0.625, db = 1.5, dn = 2 * (da * da - db * db);
-  static constexpr float weight[6][3] = {
-      {float(1 / (da * da * db * db)), 0.F, 0.F},
-      {float(1 / (da * da * dn)), float(1 / (da * dn)), float(1 / dn)},
-      {float(1 / (da * da * dn)), float(-1 / (da * dn)), float(1 / dn)},
-      {float(-1 / (db * db * dn)), float(-1 / (db * dn)), float(-1 / dn)},
-      {float(-1 / (db * db * dn)), float(1 / (db * dn)), float(-1 / dn)},
-      {0.F, 0.F, 1.F},
-  };
-  static G2FACE_INLINE void input(Vec (&d)[6]) {
-    const Vec ea = d[4] - b2 * d[2], oa = a * (d[3] - b2 * d[1]);
-    const Vec eb = d[4] - a2 * d[2], ob = b * (d[3] - a2 * d[1]);
-    d[0] = a2 * b2 * d[0] - (a2 + b2) * d[2] + d[4];
-    d[5] = a2 * b2 * d[1] - (a2 + b2) * d[3] + d[5];
-    d[1] = ea + oa;
-    d[2] = ea - oa;
-    d[3] = eb + ob;
-    d[4] = eb - ob;
-  }
-  static G2FACE_INLINE void output(const Vec (&m)[6], Vec (&y)[4]) {
-    const Vec sa = m[1] + m[2], da_ = m[1] - m[2], sb = m[3] + m[4], db_ = m[3] - m[4];
-    y[0] = m[0] + sa + sb;
-    y[1] = a * da_ + b * db_;
-    y[2] = a2 * sa + b2 * sb;
-    y[3] = a2 * a * da_ + b2 * b * db_ + m[5];
-  }
-};
-
-struct F42 {
-  static constexpr size_t kEdge = 5, kOut = 4, kTaps = 2, kPanels = 5, kSkip = 0;
-  static constexpr float a = 0.5F, b = 1.25F, a2 = a * a, b2 = b * b;
-  static constexpr double da = 0.5, db = 1.25, dn = 2 * (da * da - db * db);
-  static constexpr float weight[5][2] = {
-      {float(1 / (da * dn)), float(1 / dn)},
-      {float(-1 / (da * dn)), float(1 / dn)},
-      {float(-1 / (db * dn)), float(-1 / dn)},
-      {float(1 / (db * dn)), float(-1 / dn)},
-      {0.F, 1.F},
-  };
-  static G2FACE_INLINE void input(Vec (&d)[5]) {
-    const Vec ea = d[3] - b2 * d[1], oa = a * (d[2] - b2 * d[0]);
-    const Vec eb = d[3] - a2 * d[1], ob = b * (d[2] - a2 * d[0]);
-    d[4] = a2 * b2 * d[0] - (a2 + b2) * d[2] + d[4];
-    d[0] = ea + oa;
-    d[1] = ea - oa;
-    d[2] = eb + ob;
-    d[3] = eb - ob;
-  }
-  static G2FACE_INLINE void output(const Vec (&m)[5], Vec (&y)[4]) {
-    const Vec sa = m[0] + m[1], da_ = m[0] - m[1], sb = m[2] + m[3], db_ = m[2] - m[3];
-    y[0] = sa + sb;
-    y[1] = a * da_ + b * db_;
-    y[2] = a2 * sa + b2 * sb;
-    y[3] = a2 * a * da_ + b2 * b * db_ + m[4];
-  }
-};
-
-struct F52 {
-  static constexpr size_t kEdge = 6, kOut = 5, kTaps = 2, kPanels = 6, kSkip = 0;
-  static constexpr float a = F43::a, b = F43::b, a2 = a * a, b2 = b * b;
-  static constexpr double da = F43::da, db = F43::db, dn = F43::dn;
-  static constexpr float weight[6][2] = {
-      {float(1 / (da * da * db * db)), 0.F},
-      {float(1 / (da * da * dn)), float(1 / (da * dn))},
-      {float(1 / (da * da * dn)), float(-1 / (da * dn))},
-      {float(-1 / (db * db * dn)), float(-1 / (db * dn))},
-      {float(-1 / (db * db * dn)), float(1 / (db * dn))},
-      {0.F, 1.F},
-  };
-  static G2FACE_INLINE void input(Vec (&d)[6]) { F43::input(d); }
-  static G2FACE_INLINE void output(const Vec (&m)[6], Vec (&y)[5]) {
-    const Vec sa = m[1] + m[2], da_ = m[1] - m[2], sb = m[3] + m[4], db_ = m[3] - m[4];
-    y[0] = m[0] + sa + sb;
-    y[1] = a * da_ + b * db_;
-    y[2] = a2 * sa + b2 * sb;
-    y[3] = a2 * a * da_ + b2 * b * db_;
-    y[4] = a2 * a2 * sa + b2 * b2 * sb + m[5];
-  }
-};
-
-// A single tap, in the tiling of F52: the same weights serve all five positions.
-struct F51 {
-  static constexpr size_t kEdge = 5, kOut = 5, kTaps = 1, kPanels = 1, kSkip = 1;
-  static constexpr float weight[1][1] = {{1.F}};
-  static G2FACE_INLINE void input(Vec (&)[5]) {}
-  static G2FACE_INLINE void output(const Vec (&m)[5], Vec (&y)[5]) {
-    unroll<5>([&](auto i) G2FACE_INLINE_LAMBDA { y[i] = m[i]; });
-  }
-};
-
-// A separable transform: rows by Y, columns by X.
-template <class Fy, class Fx>
-struct F2d {
-  using Y = Fy;
-  using X = Fx;
-  static constexpr size_t kTaps = Y::kTaps * X::kTaps, kSlots = Y::kEdge * X::kEdge;
-};
-
-// ---- two-dimensional passes ----
-
-struct Tile {
-  size_t image, y, x;
-};
-
-G2FACE_INLINE Tile tile_at(const Plan& p, size_t index) {
-  const size_t per_image = p.tiles_y * p.tiles_x, rest = index % per_image;
-  return {index / per_image, rest / p.tiles_x, rest % p.tiles_x};
-}
-
-// Pixels of the input: rows `row` floats apart, blocks of channels `half` floats.
-struct Patch {
-  const float* pixels;
-  size_t row, half;
-};
-
-// Transforms every step-th pixel from `offset` on and writes one vector per slot.
-template <class F>
-G2FACE_INLINE void transform_patch(const Patch& patch, size_t offset, size_t step, float* dst, size_t slot_stride) {
-  constexpr size_t H = F::Y::kEdge, W = F::X::kEdge;
-  const float* src = patch.pixels + offset + F::Y::kSkip * patch.row + F::X::kSkip * kBlock;
-  Vec half[H][W];
-  for (size_t x = 0; x < W; ++x) {
-    Vec d[H];
-    unroll<H>([&](auto y)
-                  G2FACE_INLINE_LAMBDA { load_pixel(d[y], src + (y * patch.row + x * kBlock) * step, patch.half); });
-    F::Y::input(d);
-    unroll<H>([&](auto y) G2FACE_INLINE_LAMBDA { half[y][x] = d[y]; });
-  }
-  for (size_t y = 0; y < H; ++y) {
-    F::X::input(half[y]);
-    unroll<W>([&](auto x) G2FACE_INLINE_LAMBDA { store(dst + (y * W + x) * slot_stride, half[y][x]); });
-  }
-}
-
-// Copies the part of a patch that lies inside the image, zero elsewhere.
-template <int Edge>
-void copy_patch(const Patch& plane, int h, int w, int y0, int x0, float* dst) {
-  for (int y = 0; y < Edge; ++y) {
-    for (int x = 0; x < Edge; ++x, dst += kBlock) {
-      const bool inside = y0 + y >= 0 && y0 + y < h && x0 + x >= 0 && x0 + x < w;
-      Vec v{};
-      if (inside) load_pixel(v, plane.pixels + size_t(y0 + y) * plane.row + size_t(x0 + x) * kBlock, plane.half);
-      store_pixel(dst, v, size_t(Edge * Edge) * kBlock);
-    }
-  }
-}
 
 // What a kind of convolution makes out of a patch. Step: input pixels per output pixel.
 template <class F>
@@ -186,19 +29,19 @@ struct Strided {  // stride 2: the four phases of the image become four times th
       transform_patch<F>(patch, phase / 2 * patch.row + phase % 2 * kBlock, 2, dst + phase * phase_stride, slot_stride);
   }
 };
-using UpEE = F2d<F52, F52>;
-using UpEO = F2d<F52, F51>;
-using UpOE = F2d<F51, F52>;
-using UpOO = F2d<F51, F51>;
-struct Up {  // transposed, stride 2: one convolution per parity of the output row and column
-  static constexpr size_t kEdge = 6, kOut = 5, kStep = 1;
+// Transposed, stride 2: one convolution per parity (even, odd) of the output row and column.
+template <class EE, class EO, class OE, class OO>
+struct Transposed {
+  static constexpr size_t kEdge = 6, kOut = EE::Y::kOut, kStep = 1;
   static G2FACE_INLINE void input(const Patch& patch, float* dst, size_t, size_t slot_stride) {
-    transform_patch<UpEE>(patch, 0, 1, dst, slot_stride);
-    transform_patch<UpEO>(patch, 0, 1, dst += UpEE::kSlots * slot_stride, slot_stride);
-    transform_patch<UpOE>(patch, 0, 1, dst += UpEO::kSlots * slot_stride, slot_stride);
-    transform_patch<UpOO>(patch, 0, 1, dst += UpOE::kSlots * slot_stride, slot_stride);
+    transform_patch<EE>(patch, 0, 1, dst, slot_stride);
+    transform_patch<EO>(patch, 0, 1, dst += EE::kSlots * slot_stride, slot_stride);
+    transform_patch<OE>(patch, 0, 1, dst += EO::kSlots * slot_stride, slot_stride);
+    transform_patch<OO>(patch, 0, 1, dst += OE::kSlots * slot_stride, slot_stride);
   }
 };
+using Up3x3 = Transposed<F2d<F52, F52>, F2d<F52, F51>, F2d<F51, F52>, F2d<F51, F51>>;
+using Up4x4 = Transposed<F2d<F42, F42>, F2d<F42, F42Later>, F2d<F42Later, F42>, F2d<F42Later, F42Later>>;
 
 // Input transform of one piece of tiles for one block of 16 input channels.
 template <class C>
@@ -209,9 +52,9 @@ void transform_input(const Args& s, size_t lane, size_t first_tile, size_t count
   alignas(64) float border[size_t(edge * edge) * kLane];
   const Patch inner{border, size_t(edge) * kBlock, size_t(edge * edge) * kBlock};
   for (size_t i = 0; i < count; ++i) {
-    const Tile t = tile_at(p, first_tile + i);
+    const Tile t = tile_at(p.tiles_y, p.tiles_x, first_tile + i);
     Patch patch{s.x + (t.image * (ci / kLane) + lane) * pixels * kLane, size_t(s.shape.w) * kBlock, pixels * kBlock};
-    const int y0 = int(t.y) * out - 1, x0 = int(t.x) * out - 1;
+    const int y0 = int(t.y) * out - p.before, x0 = int(t.x) * out - p.before;
     if (y0 >= 0 && x0 >= 0 && y0 + edge <= s.shape.h && x0 + edge <= s.shape.w) {
       patch.pixels += size_t(y0) * patch.row + size_t(x0) * kBlock;
     } else {
@@ -268,7 +111,7 @@ void transform_output(const Args& s, const Target& to, size_t lane, size_t first
       F::Y::output(m, y);
       unroll<OutH>([&](auto r) G2FACE_INLINE_LAMBDA { half[r][x] = y[r]; });
     }
-    const Tile t = tile_at(p, first + i);
+    const Tile t = tile_at(p.tiles_y, p.tiles_x, first + i);
     const size_t y0 = t.y * OutH, x0 = t.x * OutW;
     const size_t rows = min_of(OutH, to.limit_y - y0), cols = min_of(OutW, to.limit_x - x0);
     float* dst = s.y + (t.image * (size_t(s.shape.co) / kLane) + lane) * pixels * kLane +
@@ -366,12 +209,15 @@ template <class F>
 G2FACE_INLINE void run_group(const Args& s, const Work& w, const float* input, Strided<F>) {
   winograd_group<F>(s, w, 0, input, {1, 0, 0, s.plan.out_h, s.plan.out_w});
 }
-G2FACE_INLINE void run_group(const Args& s, const Work& w, const float* input, Up) {
-  const size_t h = size_t(s.shape.h), x = size_t(s.shape.w), slot = s.plan.slot_stride;
-  winograd_group<UpEE>(s, w, 0, input, {2, 0, 0, h + 1, x + 1});
-  winograd_group<UpEO>(s, w, 4, input += UpEE::kSlots * slot, {2, 0, 1, h + 1, x});
-  winograd_group<UpOE>(s, w, 6, input += UpEO::kSlots * slot, {2, 1, 0, h, x + 1});
-  winograd_group<UpOO>(s, w, 8, input += UpOE::kSlots * slot, {2, 1, 1, h, x});
+template <class EE, class EO, class OE, class OO>
+G2FACE_INLINE void run_group(const Args& s, const Work& w, const float* input, Transposed<EE, EO, OE, OO>) {
+  const size_t even_y = (s.plan.out_h + 1) / 2, odd_y = s.plan.out_h / 2, slot = s.plan.slot_stride;
+  const size_t even_x = (s.plan.out_w + 1) / 2, odd_x = s.plan.out_w / 2;
+  size_t tap = 0;
+  winograd_group<EE>(s, w, tap, input, {2, 0, 0, even_y, even_x});
+  winograd_group<EO>(s, w, tap += EE::kTaps, input += EE::kSlots * slot, {2, 0, 1, even_y, odd_x});
+  winograd_group<OE>(s, w, tap += EO::kTaps, input += EO::kSlots * slot, {2, 1, 0, odd_y, even_x});
+  winograd_group<OO>(s, w, tap += OE::kTaps, input += OE::kSlots * slot, {2, 1, 1, odd_y, odd_x});
 }
 
 // Deep layers: all threads share the transformed input of a large block, each takes some output channels.
@@ -456,10 +302,13 @@ void run(const Args& args) {
   switch (args.shape.kind) {
     case Kind::conv3x3:
       return args.plan.private_tiles ? winograd_private<F3x3>(args) : winograd_shared<Dense<F3x3>>(args);
+    case Kind::conv3x3_stride2:
     case Kind::conv4x4_stride2:
       return winograd_shared<Strided<F2d<F42, F42>>>(args);
     case Kind::up3x3_stride2:
-      return winograd_shared<Up>(args);
+      return winograd_shared<Up3x3>(args);
+    case Kind::up4x4_stride2:
+      return winograd_shared<Up4x4>(args);
   }
 }
 

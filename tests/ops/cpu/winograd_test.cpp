@@ -1,4 +1,4 @@
-// The Winograd kernels of conv2d and conv2d_input_grad, each instruction set that this machine has.
+// The Winograd kernels of conv2d and its gradients, each instruction set that this machine has.
 
 #include <doctest/doctest.h>
 
@@ -50,7 +50,47 @@ const std::vector<Case> cases = {
     {conv2d_input_grad_op, 3, 80, 17, 22, 112, 3, 1, 1, "conv2d_input_grad winograd:f4x4_3x3"},
     {conv2d_input_grad_op, 2, 64, 32, 37, 80, 3, 2, 0, "conv2d_input_grad winograd:f5x5_2x2_up2"},
     {conv2d_input_grad_op, 1, 144, 34, 33, 64, 3, 2, 0, "conv2d_input_grad winograd:f5x5_2x2_up2"},
+    {conv2d_input_grad_op, 2, 64, 17, 22, 80, 4, 2, 1, "conv2d_input_grad winograd:f4x4_2x2_up2"},
+    {conv2d_input_grad_op, 1, 144, 16, 19, 32, 4, 2, 1, "conv2d_input_grad winograd:f4x4_2x2_up2"},
 };
+
+/// Of the image, in `c` channels; `o` channels of the gradient. More tiles than one block of sums and than one that is
+/// transformed at a time, an odd number of vectors of channels, results that end within a tile.
+const std::vector<Case> weight_grads = {
+    {conv2d_weight_grad_op, 2, 80, 17, 22, 112, 3, 1, 1, "conv2d_weight_grad winograd:f4x4_3x3"},
+    {conv2d_weight_grad_op, 3, 32, 41, 39, 48, 3, 1, 1, "conv2d_weight_grad winograd:f4x4_3x3"},
+    {conv2d_weight_grad_op, 2, 32, 110, 112, 48, 3, 1, 1, "conv2d_weight_grad winograd:f4x4_3x3"},
+    {conv2d_weight_grad_op, 1, 32, 18, 21, 32, 3, 1, 0, "conv2d_weight_grad winograd:f4x4_3x3"},
+    {conv2d_weight_grad_op, 2, 48, 33, 46, 80, 4, 2, 1, "conv2d_weight_grad winograd:f4x4_2x2_s2"},
+    {conv2d_weight_grad_op, 2, 32, 300, 290, 32, 4, 2, 1, "conv2d_weight_grad winograd:f4x4_2x2_s2"},
+    {conv2d_weight_grad_op, 1, 48, 33, 47, 32, 3, 2, 0, "conv2d_weight_grad winograd:f4x4_2x2_s2"},
+    {conv2d_weight_grad_op, 2, 32, 35, 33, 48, 3, 2, 1, "conv2d_weight_grad winograd:f4x4_2x2_s2"},
+    {conv2d_weight_grad_op, 2, 80, 17, 22, 112, 1, 1, 0, "conv2d_weight_grad winograd:1x1"},
+    {conv2d_weight_grad_op, 1, 272, 91, 93, 240, 1, 1, 0, "conv2d_weight_grad winograd:1x1"},
+};
+
+CpuCall grad_call(const Case& k, int threads) {
+  const std::int64_t h = (k.h + 2 * k.pad - k.kernel) / k.stride + 1, w = (k.w + 2 * k.pad - k.kernel) / k.stride + 1;
+  const Layout native = cpu::native_layout();
+  return {k.op,
+          k.attrs(),
+          {random_tensor({k.n, k.c, k.h, k.w}, 1), random_tensor({k.n, k.o, h, w}, 2)},
+          {native, native},
+          {Layout::nchw},
+          {},
+          threads,
+          Precision::fast};
+}
+
+/// The names of the instruction sets that this machine has.
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> all;
+  for (const cpu::Isa isa : {cpu::Isa::base, cpu::Isa::avx2, cpu::Isa::avx512}) {
+    const ScopedIsa lowered(std::string(cpu::name_of(isa)).c_str());
+    if (cpu::best_isa() == isa) all.emplace_back(cpu::name_of(isa));
+  }
+  return all;
+}
 
 CpuCall call_of(const Case& k, const std::vector<Tensor>& in, int threads) {
   const Layout native = cpu::native_layout();
@@ -67,10 +107,8 @@ TEST_CASE("winograd: odd extents and batches agree with the reference loops, wha
   for (const Case& k : cases) {
     const std::vector<Tensor> in = k.in();
     const Tensor want = run_reference(k.op, k.attrs(), in)[0];
-    for (const cpu::Isa isa : {cpu::Isa::base, cpu::Isa::avx2, cpu::Isa::avx512}) {
-      const std::string name(cpu::name_of(isa));
+    for (const std::string& name : instruction_sets()) {
       const ScopedIsa lowered(name.c_str());
-      if (cpu::best_isa() != isa) continue;
       INFO(std::string(k.kernel_name), " ", name, " x ", in[0].shape(), " w ", in[1].shape());
       const CpuResult one = run_cpu(call_of(k, in, 1));
       CHECK(one.kernel == k.kernel_name);
@@ -81,6 +119,20 @@ TEST_CASE("winograd: odd extents and batches agree with the reference loops, wha
         unknown.known = {false, false};
         CHECK(same_bits(run_cpu(unknown).out[0], one.out[0]));
       }
+    }
+  }
+}
+
+TEST_CASE("winograd: gradients of weights agree with the reference loops, whatever the number of threads") {
+  for (const Case& k : weight_grads) {
+    const Tensor want = run_reference(k.op, k.attrs(), grad_call(k, 1).in)[0];
+    for (const std::string& name : instruction_sets()) {
+      const ScopedIsa lowered(name.c_str());
+      INFO(std::string(k.kernel_name), " ", name, " c ", k.c, " o ", k.o, " kernel ", k.kernel, " pad ", k.pad);
+      const CpuResult one = run_cpu(grad_call(k, 1));
+      CHECK(one.kernel == k.kernel_name);
+      CHECK(relative_error(one.out[0].to(DType::f64), want) <= 1.5e-6);
+      for (const int threads : {2, 3}) CHECK(same_bits(run_cpu(grad_call(k, threads)).out[0], one.out[0]));
     }
   }
 }
@@ -118,4 +170,20 @@ TEST_CASE("winograd: only where it is allowed and pays") {
   CpuCall plain = call_of(odd, odd.in(), 1);
   plain.in_layouts = plain.out_layouts = {};
   CHECK_FALSE(uses_it(plain));
+  CpuCall strict_grad = grad_call(weight_grads[0], 1);
+  strict_grad.precision = Precision::strict;
+  CHECK(uses_it(grad_call(weight_grads[0], 1)));
+  CHECK_FALSE(uses_it(strict_grad));
+}
+
+TEST_CASE("winograd: 3x3 with stride 2 where weights change, and not where it would store more of them") {
+  for (const std::int64_t pad : {0, 1}) {
+    const Case k{conv2d_op, 2, 48, 33, 47, 80, 3, 2, pad, "conv2d winograd:f4x4_2x2_s2"};
+    CpuCall call = call_of(k, k.in(), 2);
+    CHECK(run_cpu(call).kernel.find("winograd:f") == std::string::npos);
+    call.known = {false, false};
+    const CpuResult changing = run_cpu(call);
+    CHECK(changing.kernel == k.kernel_name);
+    CHECK(relative_error(changing.out[0].to(DType::f64), run_reference(k.op, k.attrs(), call.in)[0]) <= 1.5e-6);
+  }
 }
