@@ -18,6 +18,7 @@ namespace {
 
 constexpr std::int64_t chunk_floats = 4096;
 constexpr std::int64_t row_tile = 256;
+constexpr std::int64_t short_run = 64;
 
 struct Axis {
   std::int64_t extent, step;
@@ -130,6 +131,27 @@ Step runs_step(const Problem& problem, int threads) {
   return step;
 }
 
+/// Runs too short for sums by lane, such as the taps of a kernel.
+Step short_runs_step(const Problem& problem, int threads) {
+  const auto p = std::make_shared<const Problem>(problem);
+  Step step;
+  step.run = [p, threads](const Buffers& b, Stream&) {
+    const std::int64_t items = p->kept.count(), reduced = p->reduced.count();
+    const std::int64_t least = std::max<std::int64_t>(1, (1 << 14) / (reduced * p->run));
+    cpu::parallel_for(threads, items, least, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) {
+        double sum = 0;
+        for (std::int64_t r = 0; r < reduced; ++r) {
+          const float* x = b.get<float>(0) + p->kept[i] + p->reduced[r];
+          for (std::int64_t k = 0; k < p->run; ++k) sum += static_cast<double>(x[k]);
+        }
+        b.out_as<float>()[i] = static_cast<float>(sum);
+      }
+    });
+  };
+  return step;
+}
+
 struct AddRow {
   G2FACE_INLINE void operator()(double* sums, const float* x, std::int64_t n) const {
 #pragma omp simd
@@ -166,7 +188,8 @@ MaybeStep reduce_cpu(const ReduceAttrs& a, const Signature& s) {
     step.run = [n = s.out[0].type.shape.numel()](const Buffers& b, Stream&) { std::fill_n(b.out_as<float>(), n, 0.f); };
   } else {
     const Problem p = recognise(a, s.in[0]);
-    step = p.rows ? rows_step(p, s.threads) : runs_step(p, s.threads);
+    const bool is_short = p.lanes == 1 && p.run < short_run && p.kept.count() >= short_run;
+    step = p.rows ? rows_step(p, s.threads) : is_short ? short_runs_step(p, s.threads) : runs_step(p, s.threads);
   }
   step.kernel = str("reduce ", cpu::name_of(cpu::best_isa()));
   return step;

@@ -17,6 +17,8 @@ std::size_t ceil_div(std::size_t a, std::size_t b) { return (a + b - 1) / b; }
 // What is transformed of the image and of the gradient at a time: it has to stay in the L3 cache.
 constexpr std::size_t block_bytes = std::size_t{16} << 20;
 constexpr std::size_t min_block = 128;  // sums are read and written once for each block
+// Sums of all phases, which save transforming the gradient once for each.
+constexpr std::size_t most_sums = std::size_t{56} << 20;
 
 }  // namespace
 
@@ -35,7 +37,10 @@ GradPlan make_plan(const GradShape& s) {
   p.sum_stride = odd_lines(size(s.ci) * size(s.co));
   p.x_floats = p.slots * p.x_stride;
   p.dy_floats = p.slots * p.dy_stride;
-  p.floats = p.x_floats + p.dy_floats + p.slots * p.sum_stride;
+  const bool strided = s.kind == GradKind::conv3x3_stride2 || s.kind == GradKind::conv4x4_stride2;
+  const std::size_t sums = p.slots * p.sum_stride;
+  p.phases_together = strided && p.block < p.tiles && 4 * sums * sizeof(float) <= most_sums;
+  p.floats = p.x_floats + p.dy_floats + (p.phases_together ? 4 : 1) * sums;
   return p;
 }
 

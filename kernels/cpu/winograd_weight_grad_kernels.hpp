@@ -113,7 +113,11 @@ void transform_sums(const GradArgs& s, size_t phase, const float* sums, size_t l
     Vec half[taps][edge];
     for (size_t x = 0; x < edge; ++x) {
       Vec m[edge];
-      unroll<edge>([&](auto y) G2FACE_INLINE_LAMBDA { load(m[y], sums + (y * edge + x) * s.plan.sum_stride); });
+      unroll<edge>([&](auto y) G2FACE_INLINE_LAMBDA {
+        const float* from = sums + (y * edge + x) * s.plan.sum_stride;
+        load(m[y], from);
+        __builtin_prefetch(from + 4 * kLane, 0, 3);  // too many streams for the hardware to see
+      });
       unroll<taps>([&](auto t) G2FACE_INLINE_LAMBDA {
         half[t][x] = F::weight[0][t] * m[0];
         unroll<edge - 1>([&](auto y) G2FACE_INLINE_LAMBDA { half[t][x] += F::weight[y + 1][t] * m[y + 1]; });
@@ -135,12 +139,12 @@ void transform_sums(const GradArgs& s, size_t phase, const float* sums, size_t l
 }
 
 // Sums of one slot for kGradLanes x kGradLanes vectors of channels.
-G2FACE_INLINE void add_products(const GradArgs& s, size_t slot, size_t first_lane, size_t first_in_lane, size_t count,
-                                bool add) {
+G2FACE_INLINE void add_products(const GradArgs& s, float* sums, size_t slot, size_t first_lane, size_t first_in_lane,
+                                size_t count, bool add) {
   const GradPlan& p = s.plan;
   const size_t in_lanes = size_t(s.shape.ci) / kLane, lanes = size_t(s.shape.co) / kLane;
   const float *x = s.workspace + slot * p.x_stride, *dy = s.workspace + p.x_floats + slot * p.dy_stride;
-  float* sums = s.workspace + p.x_floats + p.dy_floats + slot * p.sum_stride;
+  sums += slot * p.sum_stride;
   for (size_t k = 0; k < count; k += kTiles) {
     const size_t length = min_of(kTiles, count - k);
     for (size_t in_lane = first_in_lane; in_lane < min_of(in_lanes, first_in_lane + kGradLanes); ++in_lane) {
@@ -165,23 +169,14 @@ void weight_grad(const GradArgs& s) {
   const GradPlan& p = s.plan;
   const size_t in_lanes = size_t(shape.ci) / kLane, lanes = size_t(shape.co) / kLane;
   float *x = s.workspace, *dy = x + p.x_floats, *sums = dy + p.dy_floats;
+  // Phases one after the other in each block, or with less memory each over all blocks.
+  const size_t together = p.phases_together ? Step * Step : 1;
 #pragma omp parallel num_threads(s.threads)
-  for (size_t phase = 0; phase < Step * Step; ++phase) {
+  for (size_t begin = 0; begin < Step * Step; begin += together) {
     for (size_t first = 0; first < p.tiles; first += p.block) {
       const size_t count = min_of(p.block, p.tiles - first);
-#pragma omp for schedule(dynamic) collapse(2) nowait
-      for (size_t lane = 0; lane < in_lanes; ++lane) {
-        for (size_t i = 0; i < count; i += piece) {
-          transform_tiles<edge>(p, s.x, in_lanes, lane, shape.h, shape.w, out * int(Step), shape.pad, first + i,
-                                min_of(piece, count - i), x + (lane * p.block + i) * kLane,
-                                [&](const Patch& patch, float* dst) G2FACE_INLINE_LAMBDA {
-                                  transform_patch<F2d<F, F>>(patch, phase / Step * patch.row + phase % Step * kBlock,
-                                                             Step, dst, p.x_stride);
-                                });
-        }
-      }
       // What fits one block is the same for all phases.
-      if (phase == 0 || p.block < p.tiles) {
+      if (begin == 0 || p.block < p.tiles) {
 #pragma omp for schedule(dynamic) collapse(2) nowait
         for (size_t lane = 0; lane < lanes; ++lane) {
           for (size_t i = 0; i < count; i += piece) {
@@ -192,16 +187,31 @@ void weight_grad(const GradArgs& s) {
           }
         }
       }
-#pragma omp barrier
+      for (size_t phase = begin; phase < begin + together; ++phase) {
+#pragma omp for schedule(dynamic) collapse(2)
+        for (size_t lane = 0; lane < in_lanes; ++lane) {
+          for (size_t i = 0; i < count; i += piece) {
+            transform_tiles<edge>(p, s.x, in_lanes, lane, shape.h, shape.w, out * int(Step), shape.pad, first + i,
+                                  min_of(piece, count - i), x + (lane * p.block + i) * kLane,
+                                  [&](const Patch& patch, float* dst) G2FACE_INLINE_LAMBDA {
+                                    transform_patch<F2d<F, F>>(patch, phase / Step * patch.row + phase % Step * kBlock,
+                                                               Step, dst, p.x_stride);
+                                  });
+          }
+        }
 #pragma omp for schedule(dynamic) collapse(3)
-      for (size_t slot = 0; slot < p.slots; ++slot)
-        for (size_t lane = 0; lane < lanes; lane += kGradLanes)
-          for (size_t in_lane = 0; in_lane < in_lanes; in_lane += kGradLanes)
-            add_products(s, slot, lane, in_lane, count, first > 0);
+        for (size_t slot = 0; slot < p.slots; ++slot)
+          for (size_t lane = 0; lane < lanes; lane += kGradLanes)
+            for (size_t in_lane = 0; in_lane < in_lanes; in_lane += kGradLanes)
+              add_products(s, sums + (phase - begin) * p.slots * p.sum_stride, slot, lane, in_lane, count, first > 0);
+      }
     }
+    for (size_t phase = begin; phase < begin + together; ++phase) {
 #pragma omp for schedule(static) collapse(2)
-    for (size_t lane = 0; lane < lanes; ++lane)
-      for (size_t in_lane = 0; in_lane < in_lanes; ++in_lane) transform_sums<F, Step>(s, phase, sums, lane, in_lane);
+      for (size_t lane = 0; lane < lanes; ++lane)
+        for (size_t in_lane = 0; in_lane < in_lanes; ++in_lane)
+          transform_sums<F, Step>(s, phase, sums + (phase - begin) * p.slots * p.sum_stride, lane, in_lane);
+    }
   }
 }
 

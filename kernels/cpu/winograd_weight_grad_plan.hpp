@@ -22,6 +22,7 @@ struct GradShape {
 struct GradPlan {
   std::size_t slots, out;                   // slots of a transformed tile, outputs per tile edge
   std::size_t tiles_y, tiles_x, tiles;      // of all images
+  bool phases_together;                     // sums of all phases at once
   std::size_t block;                        // tiles that are transformed before their products are added
   std::size_t x_stride, dy_stride;          // floats between slots of the transformed image and gradient
   std::size_t sum_stride;                   // floats between slots of the sums
