@@ -30,6 +30,7 @@ void visit_numbers(io::ConfigFields& f, TrainingConfig& c) {
     f.field("consistency", w.consistency, not_negative);
     f.field("identity", w.identity, not_negative);
     f.field("recovered", w.recovered, not_negative);
+    f.field("wrong_key", w.wrong_key, not_negative);
     f.field("shape", w.shape, not_negative);
     f.field("landmarks", w.landmarks, not_negative);
     f.field("colours", w.colours, not_negative);

@@ -47,6 +47,8 @@ Parameters only_known(const Parameters& all, std::span<const std::string_view> n
 }  // namespace
 
 struct Trainer::State {
+  static constexpr std::string_view swap_stream = "identity swap";
+
   ModelConfig model;
   TrainingRecipe recipe;
   TrainingOptions options;
@@ -98,6 +100,12 @@ struct Trainer::State {
     return {.seed = seeds_of_pictures.graph->constant(all)};
   }
 
+  /// For the samples whose identity is swapped that of their photo, for the others zeros, which are like nothing.
+  Value hidden(Value identity, Value seeds_of_pictures) const {
+    if (recipe.identity_swap == 0) return {};
+    return some(recipe.identity_swap, seeds_of_pictures, swap_stream, identity, identity * 0);
+  }
+
   /// For a share of the samples somebody else's: that of the next photo of the whole batch.
   Value swapped(Value identity, Value seeds_of_pictures) const {
     if (recipe.identity_swap == 0) return identity;
@@ -105,8 +113,7 @@ struct Trainer::State {
     std::vector<std::int64_t> next;
     for (std::int64_t i = 0; i < recipe.batch; ++i) next.push_back((i + 1) % recipe.batch);
     const Value others = gather(reshape(all, identity_type(recipe.batch).shape), 0, next);
-    return some(recipe.identity_swap, seeds_of_pictures, "identity swap", own_part(reshape(others, all.shape())),
-                identity);
+    return some(recipe.identity_swap, seeds_of_pictures, swap_stream, own_part(reshape(others, all.shape())), identity);
   }
 
   static std::string feature_name(std::size_t depth) { return str("features at depth ", depth); }
@@ -146,7 +153,7 @@ struct Trainer::State {
   void build_recover(TrainingJob& j, const Batch& known) const {
     const std::int64_t n = share.count;
     const TrainingNetworks networks(j.graph, model, mesh);
-    const Value seed = seeds(j, n), identity = swapped(j.input("identity", identity_type(n)), seed);
+    const Value seed = seeds(j, n), own = j.input("identity", identity_type(n)), identity = swapped(own, seed);
     const Value bits = recipe.recover_bits == RecoverBits::fresh ? random_bits(recipe.bits, seed, n, model)
                                                                  : j.input("bits", bits_type(n));
     std::vector<Value> features;
@@ -165,6 +172,7 @@ struct Trainer::State {
          .noise = noise(seed),
          .channel = [&](Value x) { return channel(x, seed, recipe.channel); },
          .augment = [&](Value x) { return ada.augment(j, "recovered", x); },
+         .hidden_identity = hidden(own, seed),
          .features = features},
         recipe.weights);
     engine->minimize(j, face.loss, {&networks.generator, &networks.style_mlp, &networks.hiding_extractor}, rates);

@@ -104,12 +104,15 @@ TEST_CASE("trainer: what the discriminator sees is augmented, for each part of a
 
 TEST_CASE("trainer: swapped identities are those of the next photo, and pictures have to show them") {
   const ModelConfig model = tests::tiny_config();
-  const auto recover_loss = [&](double share, const Tensor& images) {
+  const auto losses = [&](double share, const Tensor& images) {
     TrainingRecipe recipe = quick();
     recipe.identity_swap = share;
     Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
     const StepReport report = trainer.step({{"image", images}});
-    return std::map<std::string, double>(report.begin(), report.end()).at("recover/identity");
+    return std::map<std::string, double>(report.begin(), report.end());
+  };
+  const auto recover_loss = [&](double share, const Tensor& images) {
+    return losses(share, images).at("recover/identity");
   };
   const Tensor four = faces(4, 16, 0);
   const auto one = four.as<float>().first(static_cast<std::size_t>(four.numel() / 4));
@@ -117,6 +120,12 @@ TEST_CASE("trainer: swapped identities are those of the next photo, and pictures
   for (std::size_t i = 0; i < 4; ++i) std::copy(one.begin(), one.end(), &same.mutable_as<float>()[i * one.size()]);
   CHECK(recover_loss(1, same) == recover_loss(0, same));  // the next photo shows the same person
   CHECK(recover_loss(1, four) != recover_loss(0, four));
+  // Their photo's identity must not be seen: of a photo that is swapped with itself the two losses pull apart.
+  CHECK_FALSE(losses(0, four).contains("recover/wrong_key"));
+  const auto torn = losses(1, same);
+  CHECK(torn.at("recover/wrong_key") >= 0);
+  CHECK(torn.at("recover/wrong_key") >= 1 - torn.at("recover/identity") - 1e-5);
+  CHECK(losses(1, four).at("recover/wrong_key") != torn.at("recover/wrong_key"));
   TrainingRecipe wrong = quick();
   wrong.identity_swap = 1.5;
   CHECK_THROWS_WITH_AS(wrong.validate(), doctest::Contains("identity_swap is 1.5"), Error);

@@ -18,6 +18,7 @@ struct LossWeights {
   double consistency = 1;   // anonymize: the picture shows the virtual identity
   double identity = 1;      // anonymize: it does not show the original's
   double recovered = 1;     // recover: it does
+  double wrong_key = 1;     // recover: with somebody else's identity it does not
   double shape = 1;         // geometry: of vertices, decimetres
   double landmarks = 0.01;  // pixels of a 224 image
   double colours = 1;       // of vertices by light alone
@@ -85,7 +86,7 @@ AnonymizeStage anonymize_stage(const TrainingNetworks& networks, const Anonymize
 
 struct RecoverInputs {
   Value image;                  // the original, [N,3,R,R]
-  Value original_identity;      // [N,identity_dim]
+  Value original_identity;      // [N,identity_dim] that the result has to show
   Value original_coefficients;  // [N,257]
   Value anonymized;             // [N,3,R,R]
   Value identity;               // [N,identity_dim] to recover with: the original's, or as extracted
@@ -93,9 +94,10 @@ struct RecoverInputs {
   Value bits;                   // [N,bit_rows,32] to hide
   GeneratorNoise noise;
   Channel channel, augment = {};
+  Value hidden_identity = {};        // [N,identity_dim] that it must not show, rows of zeros for none; if empty, none
   std::vector<Value> features = {};  // of the original, as the anonymizing stage has them; if none, they are computed
 };
-/// Terms: identity (which weighs `recovered`), shape, landmarks, colours, l1, lpips, adversarial, hiding.
+/// Terms: identity (which weighs `recovered`), wrong_key, shape, landmarks, colours, l1, lpips, adversarial, hiding.
 GeneratedFace recover_stage(const TrainingNetworks& networks, const RecoverInputs& in, const LossWeights& weights);
 
 struct DiscriminateStage {
