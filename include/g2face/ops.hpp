@@ -32,6 +32,7 @@
 #include "g2face/ops/pad.hpp"
 #include "g2face/ops/pixel_norm.hpp"
 #include "g2face/ops/pointwise.hpp"
+#include "g2face/ops/pointwise_sums.hpp"
 #include "g2face/ops/pool2d.hpp"
 #include "g2face/ops/random.hpp"
 #include "g2face/ops/rasterize.hpp"

@@ -24,6 +24,7 @@
 #include "g2face/ops/moments.hpp"
 #include "g2face/ops/pad.hpp"
 #include "g2face/ops/pointwise.hpp"
+#include "g2face/ops/pointwise_sums.hpp"
 #include "g2face/ops/pool2d.hpp"
 #include "g2face/ops/random.hpp"
 #include "g2face/ops/rasterize.hpp"
@@ -85,6 +86,9 @@ MaybeStep pad_cpu(const PadAttrs& a, const Signature& s);
 LayoutChoices pad_cpu_layouts(const PadAttrs& a, std::span<const Type> in, std::span<const Type> out);
 MaybeStep pointwise_cpu(const PointwiseAttrs& a, const Signature& s);
 LayoutChoices pointwise_cpu_layouts(const PointwiseAttrs& a, std::span<const Type> in, std::span<const Type> out);
+MaybeStep pointwise_sums_cpu(const PointwiseSumsAttrs& a, const Signature& s);
+LayoutChoices pointwise_sums_cpu_layouts(const PointwiseSumsAttrs& a, std::span<const Type> in,
+                                         std::span<const Type> out);
 MaybeStep random_cpu(const RandomAttrs& a, const Signature& s);
 MaybeStep rasterize_cpu(const RasterizeAttrs& a, const Signature& s);
 MaybeStep reduce_cpu(const ReduceAttrs& a, const Signature& s);

@@ -1,13 +1,14 @@
 // Elementwise programs, interpreted over tiles that stay in the first-level cache: memory is read and written once,
-// whatever the length of the program.
+// whatever the length of the program, and not at all for what is only summed.
 
 #include <algorithm>
-#include <limits>
+#include <array>
 #include <memory>
 #include <vector>
 
 #include "kernels/cpu/index_space.hpp"
 #include "kernels/cpu/kernels.hpp"
+#include "kernels/cpu/lane_sums.hpp"
 #include "kernels/cpu/layout.hpp"
 #include "kernels/cpu/parallel.hpp"
 #include "kernels/cpu/pointwise_loops.hpp"
@@ -54,14 +55,25 @@ struct Copy {
   int output;
 };
 
+/// Sum over the rows of planes, for each column, and over the planes whose `outer` steps lead to one place.
+struct Sum {
+  int from;  // register
+  int output;
+  std::int64_t size;  // elements of the result
+  std::vector<std::int64_t> outer;
+};
+
 struct Program {
   Geometry geometry;
   std::vector<InputWalk> inputs;
   std::vector<Place> registers;
   std::vector<Instruction> instructions;
   std::vector<Copy> copies;  // results that are inputs or other results
-  std::int64_t tile = 0;     // floats of a buffer
+  std::vector<Sum> sums;
+  std::int64_t segments = 1;  // of a plane, each summed by itself
+  std::int64_t tile = 0;      // floats of a buffer
   int buffers = 0;
+  cpu::LaneSumsLoop add = nullptr;
   // Elements of the next tile to ask for before each instruction. Only where arithmetic takes long enough for memory to
   // fall idle meanwhile; simple programs are faster without.
   std::int64_t fetches = 0;
@@ -111,8 +123,19 @@ void prefetch(const float* p, std::int64_t begin, std::int64_t end) {
   for (std::int64_t i = begin; i < end; i += 16) __builtin_prefetch(p + i, 0, 2);
 }
 
-/// Tiles [begin, end) of a run; `memory` holds the buffers of this thread.
-void run_tiles(const Program& p, const Buffers& b, std::int64_t begin, std::int64_t end, float* memory) {
+/// Where a plane begins in an operand with these steps.
+std::int64_t offset_of(std::int64_t plane, const Geometry& g, const std::vector<std::int64_t>& outer) {
+  std::int64_t offset = 0;
+  for (std::size_t axis = g.outer.size(); axis-- > 0;) {
+    offset += plane % g.outer[axis] * outer[axis];
+    plane /= g.outer[axis];
+  }
+  return offset;
+}
+
+/// Tiles [begin, end) of a run; `memory` holds the buffers of this thread. Sums are added to [sum][column].
+void run_tiles(const Program& p, const Buffers& b, std::int64_t begin, std::int64_t end, float* memory,
+               double* sums = nullptr) {
   const Geometry& g = p.geometry;
   const std::int64_t per_plane = g.tiles_down * g.tiles_across, plane_size = g.rows * g.columns;
   const float* source[max_operands] = {};  // where each register of the tile is
@@ -123,14 +146,8 @@ void run_tiles(const Program& p, const Buffers& b, std::int64_t begin, std::int6
     const std::int64_t plane = t / per_plane, inside = t % per_plane;
     if (plane != current_plane) {
       current_plane = plane;
-      for (std::size_t i = 0; i < p.inputs.size(); ++i) {
-        std::int64_t rest = plane, offset = 0;
-        for (std::size_t axis = g.outer.size(); axis-- > 0;) {
-          offset += rest % g.outer[axis] * p.inputs[i].outer[axis];
-          rest /= g.outer[axis];
-        }
-        plane_start[i] = b.get<float>(static_cast<int>(i)) + offset;
-      }
+      for (std::size_t i = 0; i < p.inputs.size(); ++i)
+        plane_start[i] = b.get<float>(static_cast<int>(i)) + offset_of(plane, g, p.inputs[i].outer);
     }
     const std::int64_t row = inside / g.tiles_across * g.tile_rows, column = inside % g.tiles_across * g.tile_columns;
     const std::int64_t rows = std::min(g.tile_rows, g.rows - row),
@@ -161,6 +178,37 @@ void run_tiles(const Program& p, const Buffers& b, std::int64_t begin, std::int6
       source[next++] = y;
     }
     for (const Copy& c : p.copies) std::copy(source[c.from], source[c.from] + n, b.out_as<float>(c.output) + flat);
+    for (std::size_t k = 0; k < p.sums.size(); ++k) {
+      double part[cpu::max_lanes];
+      p.add({source[p.sums[k].from], n, g.columns, nullptr, part});
+      double* sum = sums + static_cast<std::int64_t>(k) * g.columns;
+      for (std::int64_t c = 0; c < g.columns; ++c) sum[c] += part[c];
+    }
+  }
+}
+
+/// Runs a program that sums. `partial` holds the sums of each segment, `totals` the largest result.
+void run_sums(const Program& p, const Buffers& b, int threads, float* memory, double* partial, double* totals) {
+  const Geometry& g = p.geometry;
+  const std::int64_t segments = p.segments, lanes = static_cast<std::int64_t>(p.sums.size()) * g.columns;
+  std::fill(partial, partial + g.planes * segments * lanes, 0.0);
+  cpu::parallel_parts(threads, g.planes * segments, [&](int part, std::int64_t begin, std::int64_t end) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const std::int64_t first = i / segments * g.tiles_down, k = i % segments;
+      run_tiles(p, b, first + g.tiles_down * k / segments, first + g.tiles_down * (k + 1) / segments,
+                memory + part * p.buffers * p.tile, partial + i * lanes);
+    }
+  });
+  for (std::size_t s = 0; s < p.sums.size(); ++s) {
+    const Sum& sum = p.sums[s];
+    std::fill(totals, totals + sum.size, 0.0);
+    for (std::int64_t i = 0; i < g.planes * segments; ++i) {
+      double* to = totals + offset_of(i / segments, g, sum.outer);
+      const double* from = partial + i * lanes + static_cast<std::int64_t>(s) * g.columns;
+      for (std::int64_t c = 0; c < g.columns; ++c) to[c] += from[c];
+    }
+    std::transform(totals, totals + sum.size, b.out_as<float>(sum.output),
+                   [](double v) { return static_cast<float>(v); });
   }
 }
 
@@ -181,12 +229,13 @@ Geometry geometry_of(const cpu::IndexSpace& space, std::int64_t tile) {
 }
 
 /// Gives every instruction a place: the memory of a result, or a buffer that is free again after its last use.
-void place_registers(const PointwiseAttrs& a, int inputs, Program& p) {
+void place_registers(const PointwiseAttrs& a, std::span<const PointwiseSumsAttrs::Sum> sums, int inputs, Program& p) {
   const int count = inputs + static_cast<int>(a.program.size());
   std::vector<int> last_use(static_cast<std::size_t>(count), -1), output(static_cast<std::size_t>(count), -1);
   for (std::size_t i = 0; i < a.program.size(); ++i) {
     for (const int s : a.program[i].source) last_use[static_cast<std::size_t>(s)] = static_cast<int>(i);
   }
+  for (const auto& s : sums) last_use[static_cast<std::size_t>(s.source)] = static_cast<int>(a.program.size());
   for (std::size_t r = 0; r < a.results.size(); ++r) {
     const int reg = a.results[r];
     if (reg >= inputs && output[static_cast<std::size_t>(reg)] < 0) {
@@ -244,51 +293,53 @@ bool takes_long(const PointwiseInstruction& i) {
 
 /// Inputs whose memory result 0 may take: read element by element, and never after result 0 is written.
 std::vector<InPlace> in_place_inputs(const PointwiseAttrs& a, const Program& p) {
-  const int inputs = static_cast<int>(p.inputs.size()), first = a.results[0];
   std::vector<InPlace> result;
+  if (a.results.empty()) return result;
+  const int inputs = static_cast<int>(p.inputs.size()), first = a.results[0];
   for (int i = 0; i < inputs && first >= inputs; ++i) {
     bool ok = p.inputs[static_cast<std::size_t>(i)].whole;
     for (std::size_t k = static_cast<std::size_t>(first - inputs) + 1; k < a.program.size(); ++k) {
       ok = ok && std::find(a.program[k].source.begin(), a.program[k].source.end(), i) == a.program[k].source.end();
     }
     for (const int r : a.results) ok = ok && r != i;
+    for (const Sum& s : p.sums) ok = ok && s.from != i;
     if (ok) result.push_back({i});
   }
   return result;
 }
 
 /// Blocked operands are walked only beside a result of the same layout.
-bool layouts_agree(const Signature& s) {
-  const auto block = cpu::common_block({s.out});
+bool layouts_agree(std::span<const TensorDesc> in, std::span<const TensorDesc> out) {
+  const auto block = cpu::common_block({out});
   if (!block) return false;
-  for (const TensorDesc& d : s.in) {
+  for (const TensorDesc& d : in) {
     if (!cpu::is_one_pixel(d.type.shape) && d.layout != Layout::nchw && cpu::block_of(d.layout) != *block) return false;
   }
   return true;
 }
 
-}  // namespace
-
-MaybeStep pointwise_cpu(const PointwiseAttrs& a, const Signature& s) {
-  const int inputs = static_cast<int>(s.in.size());
-  if (!cpu::all_f32(s) || !layouts_agree(s) || inputs + static_cast<int>(a.program.size()) > max_operands) {
-    return std::nullopt;
-  }
-  Step step;
-  step.kernel = str("pointwise ", cpu::name_of(cpu::best_isa()));
-  if (a.shape.numel() == 0) {
-    step.run = [](const Buffers&, Stream&) {};
-    return step;
-  }
+/// `result`: how the results lie, or would.
+std::shared_ptr<Program> compile(const PointwiseAttrs& a, std::span<const PointwiseSumsAttrs::Sum> sums,
+                                 const TensorDesc& result, std::span<const TensorDesc> in) {
   auto p = std::make_shared<Program>();
-  cpu::IndexSpace space = cpu::broadcast_space(s.out[0], s.in);
-  const std::int64_t size = space.size();
+  const auto inputs = static_cast<int>(in.size());
+  std::vector<TensorDesc> operands(in.begin(), in.end());
+  for (const auto& s : sums) {
+    Shape kept = a.shape;
+    for (const int axis : s.reduce.axes) kept = kept.with(axis, 1);
+    operands.push_back({{DType::f32, kept}, Layout::nchw});
+    p->sums.push_back({s.source, static_cast<int>(a.results.size() + p->sums.size()), kept.numel(), {}});
+  }
+  cpu::IndexSpace space = cpu::broadcast_space(result, operands);
   // The result takes part in joining axes, so that its own tiles are without jumps.
   space.coalesce();
-  place_registers(a, inputs, *p);
-  for (int i = 0; i < inputs; ++i) p->inputs.push_back({});
-  for (std::size_t i = 0; i < p->inputs.size(); ++i) {
-    InputWalk& walk = p->inputs[i];
+  place_registers(a, sums, inputs, *p);
+  const auto outer_of = [](const std::vector<std::int64_t>& steps) {
+    return steps.size() > 2 ? std::vector(steps.begin(), steps.end() - 2) : std::vector<std::int64_t>();
+  };
+  for (std::size_t i = 0; i < p->sums.size(); ++i) p->sums[i].outer = outer_of(space.strides[in.size() + i]);
+  for (std::size_t i = 0; i < in.size(); ++i) {
+    InputWalk walk;
     const auto& steps = space.strides[i];
     std::int64_t dense = 1;
     walk.whole = true;
@@ -298,19 +349,43 @@ MaybeStep pointwise_cpu(const PointwiseAttrs& a, const Signature& s) {
     }
     walk.column = steps.back();
     if (steps.size() > 1) walk.row = steps[steps.size() - 2];
-    if (steps.size() > 2) walk.outer.assign(steps.begin(), steps.end() - 2);
+    walk.outer = outer_of(steps);
     if (!walk.whole) walk.buffer = p->buffers++;
+    p->inputs.push_back(std::move(walk));
   }
-  const std::int64_t streams = p->buffers + static_cast<int>(s.in.size() + s.out.size());
+  const std::int64_t streams = p->buffers + static_cast<int>(in.size() + a.results.size());
   p->tile = std::clamp<std::int64_t>(l1_floats / streams / 64 * 64, 256, 2048);
   p->geometry = geometry_of(space, p->tile);
+  if (!sums.empty()) {
+    // Enough for the threads of any machine to share; whatever their number and that of the images.
+    constexpr std::int64_t wanted = 64;
+    p->add = cpu::lane_sums();
+    p->segments = std::clamp<std::int64_t>(wanted * p->geometry.columns / a.shape[1], 1, p->geometry.tiles_down);
+  }
   if (std::any_of(a.program.begin(), a.program.end(), takes_long)) {
     const auto instructions = static_cast<std::int64_t>(a.program.size());
     p->fetches = (p->tile + instructions - 1) / instructions;
   }
-  step.in_place = in_place_inputs(a, *p);
+  return p;
+}
 
-  const int threads = size < (1 << 14) ? 1 : s.threads;
+bool fits_registers(const PointwiseAttrs& a, std::span<const TensorDesc> in) {
+  return static_cast<int>(in.size() + a.program.size()) <= max_operands;
+}
+
+}  // namespace
+
+MaybeStep pointwise_cpu(const PointwiseAttrs& a, const Signature& s) {
+  if (!cpu::all_f32(s) || !layouts_agree(s.in, s.out) || !fits_registers(a, s.in)) return std::nullopt;
+  Step step;
+  step.kernel = str("pointwise ", cpu::name_of(cpu::best_isa()));
+  if (a.shape.numel() == 0) {
+    step.run = [](const Buffers&, Stream&) {};
+    return step;
+  }
+  const std::shared_ptr<const Program> p = compile(a, {}, s.out[0], s.in);
+  step.in_place = in_place_inputs(a, *p);
+  const int threads = a.shape.numel() < (1 << 14) ? 1 : s.threads;
   const std::int64_t buffer_floats = p->buffers * p->tile;
   step.workspace = static_cast<std::size_t>(threads * buffer_floats) * sizeof(float);
   step.run = [p, threads, buffer_floats](const Buffers& b, Stream&) {
@@ -331,11 +406,51 @@ LayoutChoices pointwise_cpu_layouts(const PointwiseAttrs& a, std::span<const Typ
     for (std::size_t i = 0; i < in.size(); ++i) {
       if (in[i].shape.rank() == 4 && in[i].shape[1] == a.shape[1]) blocked.in[i] = native;
     }
-    for (Layout& layout : blocked.out) layout = native;
+    for (std::size_t i = 0; i < a.results.size(); ++i) blocked.out[i] = native;
     choices.push_back(std::move(blocked));
   }
   choices.push_back(cpu::plain_choice(in, out));
   return choices;
+}
+
+MaybeStep pointwise_sums_cpu(const PointwiseSumsAttrs& a, const Signature& s) {
+  const PointwiseAttrs& program = a.pointwise;
+  const TensorDesc result{{DType::f32, program.shape}, cpu::native_layout()};
+  const std::size_t results = program.results.size();
+  bool ok = cpu::all_f32(s) && cpu::fits(program.shape, result.layout) && program.shape.rank() == 4 &&
+            program.shape.numel() > 0 && program.shape[2] * program.shape[3] > 1 &&
+            layouts_agree(s.in, std::array{result}) && fits_registers(program, s.in);
+  for (std::size_t i = 0; i < s.out.size(); ++i)
+    ok = ok && s.out[i].layout == (i < results ? result.layout : Layout::nchw);
+  // Of each pixel's block of channels a lane is one; the pixels of an image are summed, and images if all are.
+  for (const auto& sum : a.sums)
+    ok = ok && (sum.reduce.axes == std::vector{2, 3} || sum.reduce.axes == std::vector{0, 2, 3});
+  if (!ok) return std::nullopt;
+
+  const std::shared_ptr<const Program> p = compile(program, a.sums, result, s.in);
+  Step step;
+  step.kernel = str("pointwise_sums ", cpu::name_of(cpu::best_isa()));
+  step.in_place = in_place_inputs(program, *p);
+  const int threads = program.shape.numel() < (1 << 14) ? 1 : s.threads;
+  std::int64_t largest = 0;
+  for (const Sum& sum : p->sums) largest = std::max(largest, sum.size);
+  const std::int64_t lanes = static_cast<std::int64_t>(p->sums.size()) * p->geometry.columns;
+  cpu::Workspace workspace;
+  const auto bytes = [](std::int64_t count, std::size_t size) { return static_cast<std::size_t>(count) * size; };
+  const std::size_t memory = workspace.add(bytes(threads * p->buffers * p->tile, sizeof(float)));
+  const std::size_t partial = workspace.add(bytes(p->geometry.planes * p->segments * lanes, sizeof(double)));
+  const std::size_t totals = workspace.add(bytes(largest, sizeof(double)));
+  step.workspace = workspace.total();
+  step.run = [=](const Buffers& b, Stream&) {
+    run_sums(*p, b, threads, static_cast<float*>(cpu::at(b.workspace, memory)),
+             static_cast<double*>(cpu::at(b.workspace, partial)), static_cast<double*>(cpu::at(b.workspace, totals)));
+  };
+  return step;
+}
+
+LayoutChoices pointwise_sums_cpu_layouts(const PointwiseSumsAttrs& a, std::span<const Type> in,
+                                         std::span<const Type> out) {
+  return {pointwise_cpu_layouts(a.pointwise, in, out).front()};
 }
 
 }  // namespace g2face

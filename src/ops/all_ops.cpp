@@ -55,6 +55,7 @@ std::span<const OpDef* const> all_ops() {
       &pad_op,
       &pixel_norm_op,
       &pointwise_op,
+      &pointwise_sums_op,
       &random_op,
       &rasterize_op,
       &reduce_op,

@@ -64,6 +64,7 @@ Plan plan(const Graph& graph, std::span<const Value> asked, std::span<const Upda
     lowered = fuse(lowered, data->options);
   }
   if (options.fuse && options.device.kind == Device::Kind::cuda) lowered = fuse_conv2d(lowered, data->options);
+  if (options.fuse && options.device.kind == Device::Kind::cpu) lowered = fuse_sums(lowered, data->options);
   bind(assign_layouts(lowered, data->options), *data);
   for (std::size_t i = 0; i < outputs.size(); ++i) {
     const auto temporary = data->outputs.extract({-1 - static_cast<int>(i), 0});

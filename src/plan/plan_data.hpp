@@ -1,7 +1,7 @@
 #pragma once
 // What a plan consists of, and the passes that make it. Passes run in this order: lower (prune, share, expand),
-// part, recompute, fuse, fuse_conv2d, assign_layouts, bind, delay, hasten, write_updates, place. Each is a function of
-// its own file.
+// part, recompute, fuse, fuse_conv2d, fuse_sums, assign_layouts, bind, delay, hasten, write_updates, place. Each is a
+// function of its own file.
 
 #include <cstdint>
 #include <map>
@@ -88,6 +88,8 @@ Lowered recompute(const Lowered& lowered, const PlanOptions& options);
 Lowered fuse(const Lowered& lowered, const PlanOptions& options);
 /// Joins convolutions with the elementwise node that alone reads them, where the device has a kernel for both.
 Lowered fuse_conv2d(const Lowered& lowered, const PlanOptions& options);
+/// Joins elementwise nodes with sums over the pixels of their results, where the device has a kernel for both.
+Lowered fuse_sums(const Lowered& lowered, const PlanOptions& options);
 /// Chooses a layout for every value and inserts reorders. chosen[n] is what the kernel of node n of the result is asked
 /// to take and give; an input may carry another name for the same order of elements.
 struct LaidOut {

@@ -122,3 +122,35 @@ TEST_CASE("training plans: R1 costs three more passes over the discriminator and
   // Back to the picture from unit seeds, forward along that direction, and products of the two for the weights.
   CHECK(steps(true, true) == 6 * layers - 2 + 3 * layers);
 }
+
+TEST_CASE("fuse_sums: gradients of scales and biases are summed where they are computed, and not stored") {
+  Graph g;
+  const Shape shape{2, 32, 96, 96};
+  const Value x = g.input({DType::f32, shape}, "x"), scale = g.input({DType::f32, {2, 32, 1, 1}}, "scale");
+  const Value bias = g.input({DType::f32, {1, 32, 1, 1}}, "bias");
+  const Value loss = mean(square(leaky_relu(x * scale + bias, 0.2)));
+  std::vector<Value> asked = gradients(loss, {x, scale, bias});
+  const auto run = [&](bool fuse) {
+    Executor e(plan(g, asked, {.device = Device::cpu(), .fold = false, .fuse = fuse}));
+    for (const Value& v : {x, scale, bias}) e.set(v, fill("tests/" + v.type().str(), v.shape()));
+    e.run({.check_finite = true, .poison = true});
+    std::vector<Tensor> results;
+    for (const Value& v : asked) results.push_back(e.get(v));
+    return std::pair(results, e.plan().kernels());
+  };
+  const auto is_sum = [](const std::string& kernel) { return kernel.starts_with("reduce"); };
+  const auto has_sums = [](const std::string& kernel) { return kernel.starts_with("pointwise_sums"); };
+  const auto [plain, many] = run(false);
+  const auto [fused, few] = run(true);
+  CHECK(std::count_if(many.begin(), many.end(), is_sum) == 2);
+  CHECK(std::count_if(few.begin(), few.end(), is_sum) == 0);
+  CHECK(std::count_if(few.begin(), few.end(), has_sums) == 1);
+  for (std::size_t i = 0; i < asked.size(); ++i) CHECK(relative_error(fused[i], plain[i]) < 1e-6);
+  // Only what the caller asked for is kept: without the gradient of x no full-size value but x.
+  asked.erase(asked.begin());
+  const auto bytes = [&](bool fuse) {
+    return plan(g, asked, {.device = Device::cpu(), .fold = false, .fuse = fuse}).live_bytes();
+  };
+  CHECK(bytes(true) < static_cast<std::size_t>(shape.numel()) * sizeof(float));
+  CHECK(bytes(false) > static_cast<std::size_t>(shape.numel()) * sizeof(float));
+}
