@@ -59,6 +59,7 @@ TEST_CASE("sealed: a password opens what it sealed, through noise, on both maps"
       const Opened opened = opener.open(read_as(bits, m, 0.75F * m), 512, channel, here);
       CHECK(difference(identity, opened.identity) < 0.032);  // cosine 0.9995
       CHECK(opened.bits_per_value == 6);
+      CHECK(opened.channel_bits == channel.capacity());
       CHECK(opened.bit_error_rate == doctest::Approx(0.0912).epsilon(0.1));  // of normal noise: Q(1/0.75)
     }
     CHECK(opener.open(read_as(bits, 5, 0), 512, channel, here).bit_error_rate == 0);
@@ -125,6 +126,7 @@ TEST_CASE("sealed: a model too small says how many bits are needed") {
   CHECK(l.bits_per_value == 6);
   CHECK(l.rate() == doctest::Approx(3496.0 / 16384));
   CHECK(l.lock_channel + l.body_channel == 16384);
+  CHECK(l.error_limit() == doctest::Approx(0.2313).epsilon(1e-3));  // where 1 - H(p) is 3288 / 14965
   CHECK(layout(4096, 128, lock_size()).bits_per_value == 6);
   CHECK(layout(1024, 32, lock_size()).bits_per_value == 6);
   CHECK(layout(1300, 64, lock_size()).bits_per_value == 6);
