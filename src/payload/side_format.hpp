@@ -1,5 +1,5 @@
 #pragma once
-// The bytes of side data. docs/payload.md.
+// The bytes of side data. docs/side_data.md.
 
 #include <optional>
 

@@ -182,6 +182,22 @@ TEST_CASE("sealed: plain bytes that are not as they are written are refused") {
   }
 }
 
+TEST_CASE("sealed: everybody sees the lock of a password and of recipients, and nothing else") {
+  const Key key = Key::generate();
+  const auto visible = [](Sealer sealer, float noise) {
+    return find_lock(read_as(sealer.seal(some_identity(512), full, here), 1, noise), 512, full);
+  };
+  const auto of_password = visible(Sealer::with_password(password("p"), cheap), 0.6F);
+  REQUIRE(of_password);
+  CHECK(of_password->password);
+  const auto of_two = visible(Sealer::for_recipients({key.public_key(), key.public_key()}), 0.6F);
+  REQUIRE(of_two);
+  CHECK(!of_two->password);
+  CHECK(of_two->recipients == 2);
+  CHECK(!visible(Sealer::with_key(key), 0));
+  CHECK(!visible(Sealer::with_password(password("p"), cheap), 9));
+}
+
 TEST_CASE("sealed: to others the bits are even, and no two payloads alike") {
   const Key key = Key::generate();
   Sealer by_key = Sealer::with_key(key), by_password = Sealer::with_password(password("p"), cheap);

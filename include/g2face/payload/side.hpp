@@ -1,7 +1,7 @@
 #pragma once
 // Side data: what is carried beside the pixels, encrypted, for whoever shall recover. Unlike the payload in the pixels
 // it is exact, of any size, for any mix of passwords, keys and recipients, and its locks can be changed or destroyed
-// later. docs/payload.md describes the format byte for byte.
+// later. docs/side_data.md describes the format byte for byte.
 
 #include <array>
 #include <cstdint>
