@@ -113,7 +113,8 @@ class Run {
     for (const SideData& side : find_side_data(item.input, file)) {
       try {
         OpenedData opened = open_one(side, item, file);
-        if (!found.opened || !opened.face.original.empty()) found.opened = std::move(opened);
+        const bool is_exact = !opened.face.original.empty();
+        if (!found.opened || (is_exact && found.opened->face.original.empty())) found.opened = std::move(opened);
       } catch (const payload::NotAuthentic& e) {
         found.failure = e.what();
       }
