@@ -15,11 +15,8 @@ template <std::unsigned_integral T>
 void put(Bytes& out, T value) {
   for (std::size_t i = sizeof(T); i-- > 0;) out.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
 }
-inline void put(Bytes& out, std::span<const std::uint8_t> bytes) { out.insert(out.end(), bytes.begin(), bytes.end()); }
-inline void put(Bytes& out, std::string_view text) {
-  put(out, static_cast<std::uint32_t>(text.size()));
-  out.insert(out.end(), text.begin(), text.end());
-}
+void put(Bytes& out, std::span<const std::uint8_t> bytes);
+void put(Bytes& out, std::string_view text);
 
 /// The first bytes of `in`, which has to have them, as a number; `in` is moved on.
 template <std::unsigned_integral T>

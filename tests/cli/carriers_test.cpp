@@ -77,7 +77,7 @@ TEST_CASE("--exact gives the original file back bit for bit, from PNG, JPEG and 
   const std::vector<std::pair<std::string, std::string>> ways = {
       {"face.png", "a.bmp"}, {"face.png", "a.png"}, {"face.jpg", "a.jpg"}, {"face.jpg", "a.png"}};
   for (const auto& way : ways) {
-    const auto& [from, to] = way;
+    const std::string &from = way.first, &to = way.second;
     CAPTURE(from);
     CAPTURE(to);
     Outcome r = p.anonymize(from, to, p.key + " --exact");
