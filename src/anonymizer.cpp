@@ -285,6 +285,11 @@ Analysis Anonymizer::analyze(const Tensor& face) {
   return {r.at("identity"), r.at("coefficients"), r.at("bits")};
 }
 
+Tensor Anonymizer::imagine(std::int64_t count, std::uint64_t seed) {
+  state_->used.clear();
+  return state_->imagine(count, seed).at("identity");
+}
+
 Tensor Anonymizer::perceptual_distance(const Tensor& a, const Tensor& b) {
   state_->used.clear();
   state_->require_faces(a);
@@ -351,17 +356,19 @@ std::function<Tensor(const Tensor&)> seal_with(payload::Sealer& sealer, const Mo
 }
 
 std::function<Tensor(const Tensor&)> open_with(payload::Opener& opener, const ModelConfig& config,
-                                               const payload::Binding& binding, payload::ChannelMap map) {
-  return [&opener, config, binding, map](const Tensor& logits) {
+                                               const payload::Binding& binding, payload::ChannelMap map,
+                                               const std::function<void(const payload::Opened&)>& opened) {
+  return [&opener, config, binding, map, opened](const Tensor& logits) {
     const std::int64_t n = logits.shape()[0];
     const payload::Channel channel = channel_of(config, map);
     Tensor identities({DType::f32, {n, config.identity_dim}});
     auto out = identities.mutable_as<float>().begin();
     for (std::int64_t i = 0; i < n; ++i) {
       const auto one = logits.as<float>().subspan(static_cast<std::size_t>(i) * channel.bits, channel.bits);
-      const auto opened =
+      const payload::Opened face =
           opener.open(one, static_cast<std::size_t>(config.identity_dim), channel, of_image(binding, i));
-      out = std::copy(opened.identity.begin(), opened.identity.end(), out);
+      out = std::copy(face.identity.begin(), face.identity.end(), out);
+      if (opened) opened(face);
     }
     return identities;
   };

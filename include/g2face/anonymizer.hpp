@@ -84,6 +84,8 @@ class Anonymizer {
   ///   double errors = bit_error_rate(anonymizer.read_bits(written), anonymized.bits);
   Tensor read_bits(const Tensor& image);
   Analysis analyze(const Tensor& face);
+  /// Identities [count,identity_dim] of people who do not exist: those that anonymize() draws with this seed.
+  Tensor imagine(std::int64_t count, std::uint64_t seed);
   /// The distance that LPIPS sees, [N,1,1,1]; the model must hold the network "lpips" (has_network()).
   Tensor perceptual_distance(const Tensor& a, const Tensor& b);
 
@@ -102,7 +104,8 @@ class Anonymizer {
 
 /// For AnonymizeOptions::hide and RecoverOptions::reveal, with a model of this configuration: a payload that only the
 /// holder of the secret reads. The sealer and the opener have to outlive what is returned. Images of a batch are bound
-/// as the faces binding.face, binding.face + 1, ...; what seals and opens throws is thrown through.
+/// as the faces binding.face, binding.face + 1, ...; what seals and opens throws is thrown through. `opened` is shown
+/// what each image's payload came to.
 ///   auto sealer = payload::Sealer::with_password(password);
 ///   anonymizer.anonymize(face, {.hide = seal_with(sealer, anonymizer.config(), {.model = "portraits 1"})});
 std::function<Tensor(const Tensor&)> seal_with(payload::Sealer& sealer, const ModelConfig& config,
@@ -110,6 +113,7 @@ std::function<Tensor(const Tensor&)> seal_with(payload::Sealer& sealer, const Mo
                                                payload::ChannelMap map = payload::ChannelMap::all);
 std::function<Tensor(const Tensor&)> open_with(payload::Opener& opener, const ModelConfig& config,
                                                const payload::Binding& binding,
-                                               payload::ChannelMap map = payload::ChannelMap::all);
+                                               payload::ChannelMap map = payload::ChannelMap::all,
+                                               const std::function<void(const payload::Opened&)>& opened = {});
 
 }  // namespace g2face

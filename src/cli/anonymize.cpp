@@ -11,11 +11,14 @@
 #include <optional>
 #include <random>
 
+#include "cli/carriers.hpp"
 #include "cli/common.hpp"
 #include "g2face/eval/metrics.hpp"
 #include "g2face/image.hpp"
 #include "io/atomic_file.hpp"
+#include "io/embedded.hpp"
 #include "io/face_manifest.hpp"
+#include "io/image_codec.hpp"
 #include "io/sha256.hpp"
 
 namespace g2face::cli {
@@ -26,6 +29,7 @@ struct Options : FaceOptions {
   std::string identity = "per-image";
   std::optional<std::uint64_t> seed;
   std::string manifest;
+  CarrierOptions carriers;
   bool no_recovery = false, no_manifest = false, resume = false;
 };
 
@@ -98,6 +102,19 @@ std::string sha256_if_there(const std::filesystem::path& path) {
   }
 }
 
+/// What seals, for each kind of carrier.
+struct Sealing {
+  std::optional<payload::Sealer> pixels;
+  std::optional<payload::SideLocks> side;
+};
+Sealing make_sealing(const SecretOptions& o, const Carriers& carriers) {
+  const Secrets secrets = read_sealing_secrets(o);
+  Sealing sealing;
+  if (carriers.pixels) sealing.pixels.emplace(make_sealer(secrets));
+  if (carriers.side()) sealing.side.emplace(make_locks(secrets));
+  return sealing;
+}
+
 /// The run: a model, a manifest, and what one picture goes through.
 class Run {
  public:
@@ -105,7 +122,8 @@ class Run {
       : options_(o),
         identity_(parse_identity(o.identity, o.seed)),
         model_(model_path(o.model)),
-        sealer_(seals() ? std::optional(make_sealer(o.secret)) : std::nullopt),
+        carriers_(carriers_of(o, items)),
+        sealing_(seals() ? make_sealing(o.secret, carriers_) : Sealing()),
         anonymizer_(model_.string(), resolve(o.common)) {
     const std::filesystem::path path = manifest_path(o, items);
     if (!path.empty()) {
@@ -117,9 +135,9 @@ class Run {
     }
     // Reading a large model takes seconds, which the first picture's plans take anyhow.
     if (records() || seals()) model_hash_ = std::async(std::launch::async, io::sha256_of_file, model_).share();
-    if (seals()) {
+    if (sealing_.pixels) {
       check_capacity();
-    } else if (!o.no_recovery) {
+    } else if (!seals() && !o.no_recovery) {
       say(LogLevel::warning, "payload paper: it protects nothing; whoever has the model can recover the original");
     }
   }
@@ -132,7 +150,11 @@ class Run {
     r.identity = options_.identity;
     r.seed = identity_.fixed ? identity_.fixed : identity_.source;
     r.recoverable = !options_.no_recovery;
-    if (r.recoverable) r.payload = options_.payload;
+    if (r.recoverable) {
+      r.payload = options_.payload;
+      r.carriers = carriers_.names();
+      r.exact = options_.carriers.exact;
+    }
     try {
       const std::vector<std::uint8_t> bytes = read_picture(item.input);
       r.input_sha256 = io::sha256(bytes);
@@ -154,12 +176,18 @@ class Run {
 
  private:
   bool seals() const { return options_.sealed() && !options_.no_recovery; }
+  /// One set for all, so that the manifest's lines are alike: what each result has a place for.
+  static Carriers carriers_of(const Options& o, const std::vector<Item>& items) {
+    const Carriers carriers = carriers_for(o.carriers, items.front().output);
+    for (const Item& item : items) carriers_for(o.carriers, item.output);
+    return carriers;
+  }
   void check_capacity() const {
     const ModelConfig& config = anonymizer_.config();
     const payload::Channel channel{.bits = static_cast<std::size_t>(config.bit_count()),
                                    .map = channel_map(options_.secret)};
-    const payload::Layout layout =
-        payload::layout(channel.capacity(), static_cast<std::size_t>(config.identity_dim), sealer_->lock_bytes());
+    const payload::Layout layout = payload::layout(channel.capacity(), static_cast<std::size_t>(config.identity_dim),
+                                                   sealing_.pixels->lock_bytes());
     if (layout.bits_per_value < 6) {
       say(LogLevel::warning, str("the model hides ", channel.capacity(), " bits: identities are kept in ",
                                  layout.bits_per_value, " bits a value, and recovered less exactly, instead of in 6"));
@@ -170,6 +198,8 @@ class Run {
   bool is_done(io::FaceRecord& r, const Item& item) {
     if (!options_.resume) return false;
     r.model_sha256 = model_hash_.get();
+    std::error_code ignored;
+    if (carriers_.file && !std::filesystem::exists(side_file_of(item.output), ignored)) return false;
     return manifest_->has(r, sha256_if_there(item.output));
   }
 
@@ -178,23 +208,43 @@ class Run {
     r.box = {0, 0, picture.shape()[3], picture.shape()[2]};
     const Tensor face = face_of(picture, item.input, anonymizer_.config());
     const std::uint64_t seed = identity_.seed_for(r.input_sha256);
-    AnonymizeOptions options{.seed = seed, .recoverable = r.recoverable};
-    if (sealer_) {
+    const bool hides = r.recoverable && carriers_.pixels;
+    AnonymizeOptions options{.seed = seed, .recoverable = hides};
+    if (sealing_.pixels) {
       const ModelConfig& config = anonymizer_.config();
       const payload::Binding binding = binding_of(options_.secret, config.resolution, model_hash_.get());
-      options.hide = seal_with(*sealer_, config, binding, channel_map(options_.secret));
+      options.hide = seal_with(*sealing_.pixels, config, binding, channel_map(options_.secret));
     }
     const Anonymized result = anonymizer_.anonymize(face, options);
-    write_picture(item.output, result.image);
+    if (r.recoverable && carriers_.side()) {
+      write_with_side_data(item, result, bytes, r);
+    } else {
+      write_picture(item.output, result.image);
+    }
     if (!records() && !is_jpeg(item.output)) return;
 
     const std::vector<std::uint8_t> file = read_picture(item.output);
     r.output_sha256 = io::sha256(file);
-    r.measures = measure(result, decode_picture(file, item.output), r.recoverable);
-    if (is_jpeg(item.output) && r.recoverable) {
+    r.measures = measure(result, decode_picture(file, item.output), hides);
+    if (is_jpeg(item.output) && hides) {
       say(LogLevel::warning, str(r.output, ": as JPEG, ", 100 * (1 - *r.measures->bit_error_rate),
-                                 " % of the hidden bits are read back right"));
+                                 " % of the hidden bits are read back right; --carrier chunk does not depend on them"));
     }
+  }
+
+  void write_with_side_data(const Item& item, const Anonymized& result, std::span<const std::uint8_t> original,
+                            const io::FaceRecord& r) {
+    const std::vector<std::uint8_t> file = io::encode_image(result.image, item.output.string());
+    payload::SideFace face;
+    std::copy(r.box.begin(), r.box.end(), face.box.begin());
+    const auto identity = result.identity.as<float>();
+    face.identity.assign(identity.begin(), identity.end());
+    if (r.exact) face.original.assign(original.begin(), original.end());
+    const payload::SideBinding binding{.picture = io::picture_digest(file, item.output.string()),
+                                       .file = options_.secret.bind};
+    const auto side =
+        payload::seal_side(std::span(&face, 1), model_hash_.get(), carriers_.pixels, binding, *sealing_.side);
+    write_with_side(item.output, file, side, carriers_);
   }
 
   io::FaceMeasures measure(const Anonymized& result, const Tensor& written, bool recoverable) {
@@ -221,7 +271,8 @@ class Run {
   const Options& options_;
   Identity identity_;
   std::filesystem::path model_;
-  std::optional<payload::Sealer> sealer_;
+  Carriers carriers_;
+  Sealing sealing_;
   Anonymizer anonymizer_;
   std::optional<io::FaceManifest> manifest_;
   std::shared_future<std::string> model_hash_;
@@ -232,6 +283,9 @@ int run(const Options& o) {
   check<UsageError>(!names_a_secret(o.secret) || (o.sealed() && !o.no_recovery),
                     "anonymize: ", o.no_recovery ? "--no-recovery" : "--payload paper",
                     " needs no secret: leave it out");
+  check<UsageError>((o.carriers.names.empty() && !o.carriers.exact) || (o.sealed() && !o.no_recovery),
+                    "anonymize: ", o.no_recovery ? "--no-recovery carries nothing" : "--payload paper is in the pixels",
+                    ": leave --carrier and --exact out");
   const auto items = find_items(o.inputs, o.output, o.items);
   Run all(o, items);
   const int code = for_each_item(items, [&](const Item& item) { return all.work(item); });
@@ -252,6 +306,7 @@ void add_anonymize(CLI::App& app, int& code) {
   command->add_flag("--no-recovery", o->no_recovery, "hide nothing; the original is lost");
   command->add_option("--recipient", o->secret.recipients,
                       "seal for the holder of this public key, who alone can recover; may be repeated");
+  add_carrier_options(*command, o->carriers);
   command->add_option("--manifest", o->manifest,
                       "append a line of JSON for each face, measures included (default: manifest.jsonl in the output "
                       "folder; none if the output is one file)");

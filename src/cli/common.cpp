@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <iostream>
 #include <map>
@@ -87,10 +88,15 @@ AnonymizerOptions resolve(const CommonOptions& o) {
   return result;
 }
 
-fs::path model_path(const std::string& option) {
+std::optional<fs::path> named_model(const std::string& option) {
   if (!option.empty()) return option;
   const char* from_environment = std::getenv("G2FACE_MODEL");
-  if (from_environment != nullptr && *from_environment != '\0') return from_environment;
+  const bool is_set = from_environment != nullptr && *from_environment != '\0';
+  return is_set ? std::optional<fs::path>(from_environment) : std::nullopt;
+}
+
+fs::path model_path(const std::string& option) {
+  if (auto named = named_model(option)) return std::move(*named);
   throw UsageError("no model: give --model FILE or set G2FACE_MODEL ('g2face model init' makes one)");
 }
 
@@ -213,6 +219,12 @@ void make_folder_of(const fs::path& file) {
 void write_picture(const fs::path& path, const Tensor& image) {
   make_folder_of(path);
   save_image(path.string(), image);
+}
+
+void write_bytes(const fs::path& path, std::span<const std::uint8_t> bytes) {
+  make_folder_of(path);
+  const std::array parts{std::as_bytes(bytes)};
+  io::write_file<ImageError>(path, parts);
 }
 
 int for_each_item(const std::vector<Item>& items, const std::function<ItemResult(const Item&)>& work) {

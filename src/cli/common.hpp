@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -40,7 +41,9 @@ void add_common_options(CLI::App& command, CommonOptions& options);
 /// Checks the options and says once, on stderr, which device was chosen and why.
 AnonymizerOptions resolve(const CommonOptions& options);
 
-/// --model, or the environment's G2FACE_MODEL. Throws UsageError if neither is given.
+/// --model, or the environment's G2FACE_MODEL, or nothing.
+std::optional<std::filesystem::path> named_model(const std::string& option);
+/// The same; throws UsageError if neither is given.
 std::filesystem::path model_path(const std::string& option);
 
 /// The exit code of an exception that left a command.
@@ -82,6 +85,8 @@ void make_folder_of(const std::filesystem::path& file);
 
 /// save_image, and the folder for it.
 void write_picture(const std::filesystem::path& path, const Tensor& image);
+/// The same of a file's bytes.
+void write_bytes(const std::filesystem::path& path, std::span<const std::uint8_t> bytes);
 
 enum class ItemResult : std::uint8_t { done, done_before };
 /// Runs `work` for each item, reports failures and goes on. Returns the exit code: 0, or 1 if some of several failed,
@@ -103,6 +108,8 @@ Tensor load_face(const std::filesystem::path& path, const ModelConfig& config);
 void add_anonymize(CLI::App& app, int& code);
 void add_recover(CLI::App& app, int& code);
 void add_keygen(CLI::App& app, int& code);
+void add_info(CLI::App& app, int& code);
+void add_rekey(CLI::App& app, int& code);
 void add_crop(CLI::App& app, int& code);
 void add_model(CLI::App& app, int& code);
 void add_fit(CLI::App& app, int& code);

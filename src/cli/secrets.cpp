@@ -112,11 +112,11 @@ class QuietTerminal {
   termios before_{};
 };
 
-Secret password_of(const SecretOptions& o, bool twice) {
+Secret password_of(const SecretOptions& o, const std::string& asking, bool twice) {
   if (!o.password_file.empty()) return first_line(read_secret_file(o.password_file), o.password_file);
   if (o.password_fd) return first_line(read_all(*o.password_fd, "--password-fd"), "--password-fd");
   const QuietTerminal terminal;
-  Secret password = terminal.ask("Password: ");
+  Secret password = terminal.ask(str(asking, ": "));
   check<UsageError>(!twice || terminal.ask("Once more: ") == password, "the two passwords differ: try again");
   return password;
 }
@@ -132,19 +132,19 @@ auto parse_file(const std::string& path, Parse parse) {
   }
 }
 
-void require_one(const SecretOptions& o) {
-  const int given = (o.password_file.empty() ? 0 : 1) + (o.password_fd ? 1 : 0) + (o.key.empty() ? 0 : 1) +
-                    (o.recipients.empty() ? 0 : 1);
-  check<UsageError>(given <= 1, "--password-file, --password-fd, --key and --recipient: give one of them");
-}
+bool names_a_password(const SecretOptions& o) { return !o.password_file.empty() || o.password_fd; }
 
 }  // namespace
 
-void add_secret_options(CLI::App& command, SecretOptions& o) {
+void add_opening_options(CLI::App& command, SecretOptions& o) {
   command.add_option("--password-file", o.password_file, "the password is the first line of this file");
   command.add_option("--password-fd", o.password_fd, "the password is the first line that can be read from N")
       ->check(CLI::Range(0, 1 << 20));
   command.add_option("--key", o.key, "a key file of 'g2face keygen' instead of a password");
+}
+
+void add_secret_options(CLI::App& command, SecretOptions& o) {
+  add_opening_options(command, o);
   command.add_option("--bind", o.bind,
                      "a name, e.g. of the record that the picture belongs to: 'recover' has to be given the same");
   command.add_option("--payload-map", o.map, "which hidden bits are used: all, or floats for the authors' weights")
@@ -153,24 +153,72 @@ void add_secret_options(CLI::App& command, SecretOptions& o) {
 }
 
 bool names_a_secret(const SecretOptions& o) {
-  return !o.password_file.empty() || o.password_fd || !o.key.empty() || !o.recipients.empty() || !o.bind.empty();
+  return names_a_password(o) || !o.key.empty() || !o.recipients.empty() || !o.bind.empty();
 }
 
-payload::Sealer make_sealer(const SecretOptions& o) {
-  require_one(o);
-  if (!o.key.empty()) return payload::Sealer::with_key(parse_file(o.key, payload::Key::parse));
-  if (o.recipients.empty()) return payload::Sealer::with_password(password_of(o, true));
-  check<UsageError>(o.recipients.size() <= payload::max_recipients, "--recipient: at most ", payload::max_recipients,
-                    " can be given");
-  std::vector<payload::PublicKey> keys;
-  for (const std::string& path : o.recipients) keys.push_back(parse_file(path, payload::parse_public_key));
-  return payload::Sealer::for_recipients(std::move(keys));
+Secrets read_opening_secrets(const SecretOptions& o) {
+  const int given = (o.password_file.empty() ? 0 : 1) + (o.password_fd ? 1 : 0) + (o.key.empty() ? 0 : 1);
+  check<UsageError>(given <= 1, "--password-file, --password-fd and --key: give one of them");
+  Secrets secrets;
+  if (o.key.empty()) {
+    secrets.password = password_of(o, "Password", false);
+  } else {
+    secrets.key = parse_file(o.key, payload::Key::parse);
+  }
+  return secrets;
 }
 
-payload::Opener make_opener(const SecretOptions& o) {
-  require_one(o);
-  if (!o.key.empty()) return payload::Opener::with_key(parse_file(o.key, payload::Key::parse));
-  return payload::Opener::with_password(password_of(o, false));
+Secrets read_sealing_secrets(const SecretOptions& o, const std::string& asking) {
+  check<UsageError>(o.password_file.empty() || !o.password_fd, "--password-file and --password-fd: give one of them");
+  Secrets secrets;
+  if (!o.key.empty()) secrets.key = parse_file(o.key, payload::Key::parse);
+  for (const std::string& path : o.recipients) {
+    secrets.recipients.push_back(parse_file(path, payload::parse_public_key));
+  }
+  if (names_a_password(o) || (!secrets.key && secrets.recipients.empty())) {
+    secrets.password = password_of(o, asking, true);
+  }
+  return secrets;
+}
+
+payload::Sealer make_sealer(const Secrets& s) {
+  const int kinds = (s.password ? 1 : 0) + (s.key ? 1 : 0) + (s.recipients.empty() ? 0 : 1);
+  check<UsageError>(kinds == 1,
+                    "--password-file, --password-fd, --key and --recipient: give one of them, or --carrier chunk or "
+                    "file, which have room for all");
+  if (s.key) return payload::Sealer::with_key(*s.key);
+  if (s.password) return payload::Sealer::with_password(*s.password);
+  check<UsageError>(s.recipients.size() <= payload::max_recipients, "--recipient: the pixels have room for ",
+                    payload::max_recipients, ": give fewer, or --carrier chunk or file");
+  return payload::Sealer::for_recipients(s.recipients);
+}
+
+payload::SideLocks make_locks(const Secrets& s) {
+  payload::SideLocks locks;
+  if (s.password) locks.add_password(*s.password);
+  if (s.key) locks.add_key(*s.key);
+  for (const payload::PublicKey& recipient : s.recipients) locks.add_recipient(recipient);
+  check<UsageError>(locks.size() <= payload::max_side_locks, locks.size(), " passwords, keys and recipients: at most ",
+                    payload::max_side_locks, " can be given");
+  return locks;
+}
+
+payload::Opener make_opener(const Secrets& s) {
+  return s.key ? payload::Opener::with_key(s.key->copy()) : payload::Opener::with_password(s.password->copy());
+}
+
+payload::SideOpener make_side_opener(const Secrets& s) {
+  return s.key ? payload::SideOpener::with_key(s.key->copy()) : payload::SideOpener::with_password(s.password->copy());
+}
+
+std::uint64_t decoy_seed(const Secrets& s, const std::array<std::uint8_t, 32>& picture) {
+  std::array<std::uint8_t, 16> salt{};
+  std::copy_n(picture.begin(), salt.size(), salt.begin());
+  const std::string_view name(reinterpret_cast<const char*>(picture.data()), picture.size());
+  const Secret drawn = s.key ? s.key->derived(str("decoy ", name)) : payload::password_key(*s.password, salt, {});
+  std::uint64_t seed = 0;
+  for (std::size_t i = 0; i < 8; ++i) seed = seed << 8 | drawn.data()[i];
+  return seed % seed_limit;
 }
 
 payload::ChannelMap channel_map(const SecretOptions& o) {

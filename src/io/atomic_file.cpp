@@ -160,6 +160,31 @@ void write_atomically(const fs::path& path, std::uintmax_t bytes,
   temporary.commit();
 }
 
+void replace_and_wipe(const fs::path& path, std::span<const std::byte> bytes) {
+  const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) fail(path, "cannot replace", errno, bytes.size());
+  try {
+    struct stat before {};
+    if (::fstat(fd, &before) != 0) fail(path, "cannot replace", errno, bytes.size());
+    check<FileError>(before.st_nlink == 1, path.string(), ": has ", before.st_nlink - 1,
+                     " other names (hard links), which would keep what it holds: remove them first");
+    const std::array parts{bytes};
+    write_atomically(path, parts);
+    const std::array<std::byte, 65536> zeros{};
+    for (off_t at = 0; at < before.st_size;) {
+      const auto size = std::min<std::size_t>(zeros.size(), static_cast<std::size_t>(before.st_size - at));
+      const ssize_t n = ::pwrite(fd, zeros.data(), size, at);
+      if (n < 0 && errno != EINTR) fail(path, "was replaced, but its old bytes cannot be wiped", errno, bytes.size());
+      at += std::max<ssize_t>(n, 0);
+    }
+    if (::fsync(fd) != 0) fail(path, "was replaced, but its old bytes cannot be wiped", errno, bytes.size());
+  } catch (...) {
+    ::close(fd);
+    throw;
+  }
+  ::close(fd);
+}
+
 void remove_temporary_files() noexcept {
   const int saved = errno;
   for (const Slot& slot : slots) {

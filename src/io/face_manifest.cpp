@@ -87,6 +87,18 @@ FaceRecord parse(std::string_view line_text) {
   } else if (record.recoverable) {
     record.payload = "paper";
   }
+  // And those that do not say where are older than other carriers.
+  if (line.contains("carriers")) {
+    const Json& names = field(
+        line, "carriers", [](const Json& j) { return j.is_array(); }, "a list");
+    for (const Json& name : names) {
+      check(name.is_string(), "\"carriers\" holds ", name.type_name(), ", expected strings");
+      record.carriers.push_back(name);
+    }
+  } else if (record.recoverable) {
+    record.carriers = {"pixels"};
+  }
+  record.exact = line.contains("exact") && line["exact"] == true;
   return record;
 }
 
@@ -110,6 +122,8 @@ std::string to_json(const FaceRecord& r) {
   if (r.seed) line["seed"] = *r.seed;
   line["recoverable"] = r.recoverable;
   if (!r.payload.empty()) line["payload"] = r.payload;
+  if (!r.carriers.empty()) line["carriers"] = r.carriers;
+  if (r.exact) line["exact"] = true;
   if (r.measures) {
     line["similarity_before"] = r.measures->similarity_before;
     line["similarity_after"] = r.measures->similarity_after;
@@ -173,7 +187,8 @@ bool FaceManifest::has(const FaceRecord& wanted, const std::string& output_sha25
     const FaceRecord& r = entry.second;
     const bool same_input = r.input_sha256 == wanted.input_sha256 || wanted.input_sha256 == output_sha256;
     return same_input && r.model_sha256 == wanted.model_sha256 && r.identity == wanted.identity &&
-           r.seed == wanted.seed && r.recoverable == wanted.recoverable && r.payload == wanted.payload;
+           r.seed == wanted.seed && r.recoverable == wanted.recoverable && r.payload == wanted.payload &&
+           r.carriers == wanted.carriers && r.exact == wanted.exact;
   });
 }
 

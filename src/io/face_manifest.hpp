@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <unordered_map>
+#include <vector>
 
 namespace g2face::io {
 
@@ -27,7 +28,9 @@ struct FaceRecord {
   std::string identity;               // how it was drawn: per-image, seed:N
   std::optional<std::uint64_t> seed;  // the one that the user gave; fresh ones are kept nowhere
   bool recoverable = false;
-  std::string payload;  // what is hidden: sealed, paper; empty if nothing is
+  std::string payload;                // what is hidden: sealed, paper; empty if nothing is
+  std::vector<std::string> carriers;  // where: pixels, chunk, file
+  bool exact = false;                 // the original is carried too
   std::optional<FaceMeasures> measures;
   std::string time;  // when it was finished, UTC: 2026-01-31T23:59:59Z
   double seconds = 0;

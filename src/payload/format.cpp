@@ -7,28 +7,9 @@
 #include <cmath>
 #include <string_view>
 
+#include "payload/aead.hpp"
+
 namespace g2face::payload {
-namespace {
-
-/// Numbers, the high byte first.
-template <class T>
-void put(Bytes& out, T value) {
-  for (std::size_t i = sizeof(T); i-- > 0;) out.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
-}
-template <class T>
-T take(std::span<const std::uint8_t>& in) {
-  std::uint64_t value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) value = value << 8 | in[i];
-  in = in.subspan(sizeof(T));
-  return static_cast<T>(value);
-}
-void put(Bytes& out, std::string_view text) {
-  put(out, static_cast<std::uint32_t>(text.size()));
-  out.insert(out.end(), text.begin(), text.end());
-}
-
-}  // namespace
-
 Bytes write_plain(const Quantised& q) {
   Bytes out;
   put(out, format_version);
@@ -77,21 +58,11 @@ FileKeys file_keys(const Secret& shared, std::span<const std::uint8_t> lock) {
 }
 
 Bytes seal_body(const FileKeys& keys, std::span<const std::uint8_t> plain, const Binding& binding) {
-  const Bytes data = associated_data(binding);
-  Bytes body(plain.size() + tag_bytes);
-  crypto_aead_xchacha20poly1305_ietf_encrypt(body.data(), nullptr, plain.data(), plain.size(), data.data(), data.size(),
-                                             nullptr, keys.nonce.data(), keys.seal.data());
-  return body;
+  return encrypt(keys.seal, keys.nonce, plain, associated_data(binding));
 }
 
 std::optional<Bytes> open_body(const FileKeys& keys, std::span<const std::uint8_t> body, const Binding& binding) {
-  if (body.size() < tag_bytes) return std::nullopt;
-  const Bytes data = associated_data(binding);
-  Bytes plain(body.size() - tag_bytes);
-  const int failed =
-      crypto_aead_xchacha20poly1305_ietf_decrypt(plain.data(), nullptr, nullptr, body.data(), body.size(), data.data(),
-                                                 data.size(), keys.nonce.data(), keys.seal.data());
-  return failed == 0 ? std::optional(std::move(plain)) : std::nullopt;
+  return decrypt(keys.seal, keys.nonce, body, associated_data(binding));
 }
 
 Bytes write_lock(LockKind kind, const PasswordCost& cost, const std::array<std::uint8_t, 24>& salt) {

@@ -5,11 +5,12 @@
 
 #include "g2face/payload/quantiser.hpp"
 #include "g2face/payload/sealed.hpp"
+#include "payload/aead.hpp"
 #include "payload/frame.hpp"
 
 namespace g2face::payload {
 
-constexpr std::size_t tag_bytes = 16, wrapped_key_bytes = 80, secret_lock_bytes = 26, header_bytes = 11;
+constexpr std::size_t secret_lock_bytes = 26, header_bytes = 11;
 constexpr std::uint8_t format_version = 1, code_id = 1;
 
 /// header_bytes, then the levels.
@@ -27,7 +28,7 @@ struct FileKeys {
 };
 FileKeys file_keys(const Secret& shared, std::span<const std::uint8_t> lock);
 
-/// XChaCha20-Poly1305: as many bytes as `plain` and tag_bytes more. And back; nothing if the tag does not fit.
+/// XChaCha20-Poly1305: as encrypt(). And back; nothing if the tag does not fit.
 Bytes seal_body(const FileKeys& keys, std::span<const std::uint8_t> plain, const Binding& binding);
 std::optional<Bytes> open_body(const FileKeys& keys, std::span<const std::uint8_t> body, const Binding& binding);
 

@@ -11,6 +11,7 @@
 #include "g2face/payload/quantiser.hpp"
 #include "payload/format.hpp"
 #include "payload/numbers.hpp"
+#include "payload/unlock.hpp"
 
 namespace g2face::payload {
 
@@ -96,11 +97,22 @@ std::vector<std::vector<float>> readings(std::span<const float> logits, const st
 }
 
 std::size_t lock_size(std::size_t recipients) {
-  return recipients == 0 ? secret_lock_bytes : 1 + recipients * wrapped_key_bytes;
+  return recipients == 0 ? secret_lock_bytes : 1 + recipients * boxed_key_bytes;
 }
 
 double Layout::rate() const {
   return 8 * static_cast<double>(lock_bytes + body_bytes) / static_cast<double>(lock_channel + body_channel);
+}
+
+double Layout::error_limit() const {
+  const double body_rate = 8 * static_cast<double>(body_bytes) / static_cast<double>(body_channel);
+  double low = 0, high = 0.5;
+  for (int i = 0; i < 50; ++i) {
+    const double p = (low + high) / 2;
+    const double capacity = 1 + p * std::log2(p) + (1 - p) * std::log2(1 - p);
+    (capacity > body_rate ? low : high) = p;
+  }
+  return low;
 }
 
 Layout layout(std::size_t capacity, std::size_t dimension, std::size_t lock_bytes) {

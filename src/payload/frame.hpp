@@ -5,10 +5,9 @@
 
 #include "g2face/payload/ldpc.hpp"
 #include "g2face/payload/sealed.hpp"
+#include "payload/bytes.hpp"
 
 namespace g2face::payload {
-
-using Bytes = std::vector<std::uint8_t>;
 
 /// Each byte as 8 bits, the high one first; and back.
 Bytes to_bits(std::span<const std::uint8_t> bytes);

@@ -9,11 +9,10 @@
 #include <utility>
 
 #include "payload/format.hpp"
+#include "payload/unlock.hpp"
 
 namespace g2face::payload {
 namespace {
-
-constexpr std::size_t key_bytes = 32;
 
 /// Frames that were needed so far: their codes take a while to make.
 class Frames {
@@ -41,16 +40,15 @@ void fill_exponents(std::span<std::uint8_t> bits, const Random& random) {
   }
 }
 
+/// Whether it is a lock of so many recipients, by its first byte.
+bool is_for(std::span<const std::uint8_t> lock, std::size_t recipients) {
+  return lock[0] == static_cast<int>(LockKind::recipients) * 16 + static_cast<int>(recipients);
+}
+
 /// The key that a file's lock was made with, of one of the recipients.
 std::optional<Secret> unwrap(std::span<const std::uint8_t> lock, const Key& key) {
-  const PublicKey open = key.public_key();
-  Secret secret(key_bytes), shared(key_bytes);
-  PublicKey same{};
-  crypto_box_seed_keypair(same.data(), secret.data(), key.derived("box").data());
-  for (std::size_t at = 1; at + wrapped_key_bytes <= lock.size(); at += wrapped_key_bytes) {
-    if (crypto_box_seal_open(shared.data(), &lock[at], wrapped_key_bytes, open.data(), secret.data()) == 0) {
-      return shared;
-    }
+  for (std::size_t at = 1; at + boxed_key_bytes <= lock.size(); at += boxed_key_bytes) {
+    if (auto shared = open_box(lock.subspan(at, boxed_key_bytes), key)) return shared;
   }
   return std::nullopt;
 }
@@ -84,9 +82,8 @@ struct Sealer::State {
     lock[0] = static_cast<std::uint8_t>(static_cast<int>(kind) * 16 + static_cast<int>(recipients.size()));
     std::size_t at = 1;
     for (const PublicKey& to : recipients) {
-      check<Error>(crypto_box_seal(&lock[at], key.data(), key.size(), to.data()) == 0,
-                   "a recipient's public key is no point of the curve: ask for another");
-      at += wrapped_key_bytes;
+      seal_box(key, to, &lock[at]);
+      at += boxed_key_bytes;
     }
     return {std::move(lock), std::move(key)};
   }
@@ -139,26 +136,21 @@ std::vector<std::uint8_t> Sealer::seal(std::span<const float> identity, const Ch
 }
 
 struct Opener::State {
-  Secret password;
-  std::optional<Key> key;
-  std::map<std::array<std::uint8_t, 18>, Secret> password_keys;  // by the bytes of cost and salt
+  std::optional<PasswordKeys> password;  // this
+  std::optional<Key> key;                // or that
   Frames frames;
 
   /// The secret of a lock, or nothing if it is not for us.
   std::optional<Secret> shared_of(std::span<const std::uint8_t> lock, std::size_t recipients) {
     if (key && recipients > 0) {
-      const bool is_one = lock[0] == static_cast<int>(LockKind::recipients) * 16 + static_cast<int>(recipients);
-      return is_one ? unwrap(lock, *key) : std::nullopt;
+      return is_for(lock, recipients) ? unwrap(lock, *key) : std::nullopt;
     }
     if (key) return lock[0] == 0 && lock[1] == 0 ? std::optional(key->derived("key")) : std::nullopt;
     const auto cost = read_password_lock(lock);
     if (!cost) return std::nullopt;
-    std::array<std::uint8_t, 18> name{};
-    std::copy_n(lock.begin(), name.size(), name.begin());
-    if (const auto found = password_keys.find(name); found != password_keys.end()) return found->second.copy();
     std::array<std::uint8_t, 16> salt{};
-    std::copy(name.begin() + 2, name.end(), salt.begin());
-    return password_keys.emplace(name, password_key(password, salt, *cost)).first->second.copy();
+    std::copy_n(lock.begin() + 2, salt.size(), salt.begin());
+    return password->key(salt, *cost).copy();
   }
 };
 
@@ -169,7 +161,7 @@ Opener& Opener::operator=(Opener&&) noexcept = default;
 
 Opener Opener::with_password(Secret password) {
   auto state = std::make_unique<State>();
-  state->password = std::move(password);
+  state->password.emplace(std::move(password));
   return Opener(std::move(state));
 }
 
@@ -189,6 +181,25 @@ double error_rate(std::span<const float> llr, const Bytes& word) {
 }
 
 }  // namespace
+
+std::optional<VisibleLock> find_lock(std::span<const float> logits, std::size_t dimension, const Channel& channel) {
+  check<ShapeError>(logits.size() == channel.bits, logits.size(), " logits for a channel of ", channel.bits, " bits");
+  const Secret lock_mask(public_mask_key());
+  for (std::size_t recipients = 0; recipients <= max_recipients; ++recipients) {
+    try {
+      const Frame frame(channel, dimension, lock_size(recipients));
+      for (const std::vector<float>& llr : readings(logits, frame.order())) {
+        const auto lock = frame.lock(llr, lock_mask.bytes());
+        if (!lock) continue;
+        if (recipients == 0 && read_password_lock(*lock)) return VisibleLock{.password = true};
+        if (recipients > 0 && is_for(*lock, recipients)) return VisibleLock{.recipients = recipients};
+      }
+    } catch (const CapacityError&) {
+      break;
+    }
+  }
+  return std::nullopt;
+}
 
 Opened Opener::open(std::span<const float> logits, std::size_t dimension, const Channel& channel,
                     const Binding& binding) {
@@ -216,7 +227,11 @@ Opened Opener::open(std::span<const float> logits, std::size_t dimension, const 
       wipe(*plain);
       check<NotAuthentic>(q.has_value(), "the payload is authentic, but of a format that this version does not read");
       const Bytes word = frame.encode(*lock, lock_mask.bytes(), *body, keys.mask.bytes());
-      return {dequantise(*q), q->bits, error_rate(llr, word)};
+      return {.identity = dequantise(*q),
+              .bits_per_value = q->bits,
+              .bit_error_rate = error_rate(llr, word),
+              .channel_bits = word.size(),
+              .error_limit = frame.shares().error_limit()};
     }
   }
   throw NotAuthentic(had_lock ? "the payload cannot be opened: wrong password or key, another model or picture, or "

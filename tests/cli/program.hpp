@@ -72,6 +72,10 @@ struct Place {
     return "anonymize --aligned --payload paper --model '" + model + "' " + in(input) + " -o " + in(output) + " " +
            more;
   }
+  /// What anonymize and recover are told with a secret.
+  std::string sealed(const std::string& input, const std::string& output) const {
+    return str(" --aligned --model '", model, "' ", in(input), " -o ", in(output), " ");
+  }
   std::size_t files() const {
     std::size_t n = 0;
     for ([[maybe_unused]] const auto& entry : fs::directory_iterator(dir)) ++n;

@@ -11,23 +11,15 @@
 using namespace g2face;
 using namespace g2face::test;
 
-namespace {
-
-std::string options(const Place& p, const char* input, const char* output) {
-  return str(" --aligned --model '", p.model, "' ", p.in(input), " -o ", p.in(output), " ");
-}
-
-}  // namespace
-
 TEST_CASE("sealed is what anonymize does; recover refuses what is not authentic with code 4 and writes nothing") {
   const Place p;
   write_text(p.dir / "password", "correct horse\nnot this line\n");
   const std::string secret = "--password-file " + p.in("password");
-  Outcome r = run_program("anonymize" + options(p, "face.png", "a.png") + secret);
+  Outcome r = run_program("anonymize" + p.sealed("face.png", "a.png") + secret);
   CHECK_MESSAGE(r.code == 0, r.text);
   CHECK(!r.says("protects nothing"));
   const std::size_t files = p.files();
-  r = run_program("recover" + options(p, "a.png", "r.png") + secret);
+  r = run_program("recover" + p.sealed("a.png", "r.png") + secret);
   CHECK(r.code == 4);
   CHECK(r.one_error());
   CHECK(p.files() == files);
@@ -35,11 +27,9 @@ TEST_CASE("sealed is what anonymize does; recover refuses what is not authentic 
     CHECK(text.find("correct horse") == std::string::npos);
   }
 
-  CHECK(
-      run_shell("printf 'x\\n' | " + program("anonymize" + options(p, "face.png", "b.png") + "--password-fd 0")).code ==
-      0);
-  CHECK(run_program("anonymize" + options(p, "face.png", "c.png") + secret + " --manifest " + p.in("m.jsonl")).code ==
+  CHECK(run_shell("printf 'x\\n' | " + program("anonymize" + p.sealed("face.png", "b.png") + "--password-fd 0")).code ==
         0);
+  CHECK(run_program("anonymize" + p.sealed("face.png", "c.png") + secret + " --manifest " + p.in("m.jsonl")).code == 0);
   CHECK(read_text(p.dir / "m.jsonl").find("\"payload\":\"sealed\"") != std::string::npos);
 }
 
@@ -52,22 +42,22 @@ TEST_CASE("keygen makes keys for their owner, and replaces none") {
   CHECK(run_program("keygen -o " + p.in("new") + " --public " + p.in("new")).code == 2);
   CHECK(!fs::exists(p.dir / "new"));
 
-  CHECK(run_program("anonymize" + options(p, "face.png", "a.png") + "--key " + p.in("key")).code == 0);
-  CHECK(run_program("recover" + options(p, "a.png", "r.png") + "--key " + p.in("key")).code == 4);
+  CHECK(run_program("anonymize" + p.sealed("face.png", "a.png") + "--key " + p.in("key")).code == 0);
+  CHECK(run_program("recover" + p.sealed("a.png", "r.png") + "--key " + p.in("key")).code == 4);
   // A sealed box takes 80 bytes, for which 1024 bits have no room.
-  const Outcome r = run_program("anonymize" + options(p, "face.png", "b.png") + "--recipient " + p.in("key.pub"));
+  const Outcome r = run_program("anonymize" + p.sealed("face.png", "b.png") + "--recipient " + p.in("key.pub"));
   CHECK(r.code == 2);
   CHECK(r.says("hidden bits"));
   CHECK(!fs::exists(p.dir / "b.png"));
-  CHECK(run_program("anonymize" + options(p, "face.png", "b.png") + "--key " + p.in("key.pub")).code == 3);
-  CHECK(run_program("anonymize" + options(p, "face.png", "b.png") + "--recipient " + p.in("key")).code == 3);
+  CHECK(run_program("anonymize" + p.sealed("face.png", "b.png") + "--key " + p.in("key.pub")).code == 3);
+  CHECK(run_program("anonymize" + p.sealed("face.png", "b.png") + "--recipient " + p.in("key")).code == 3);
 }
 
 TEST_CASE("secrets that do not fit together are usage errors") {
   const Place p;
   write_text(p.dir / "password", "x\n");
   write_text(p.dir / "empty", "\nx\n");
-  const std::string secret = "--password-file " + p.in("password"), to = options(p, "face.png", "a.png");
+  const std::string secret = "--password-file " + p.in("password"), to = p.sealed("face.png", "a.png");
   for (const std::string& bad :
        std::vector<std::string>{secret + " --password-fd 0", secret + " --payload paper", secret + " --no-recovery",
                                 "--payload paper --bind x", "--payload-map some", "--password-file " + p.in("empty")}) {

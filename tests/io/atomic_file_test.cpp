@@ -1,6 +1,7 @@
 #include "io/atomic_file.hpp"
 
 #include <doctest/doctest.h>
+#include <fcntl.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -163,4 +164,24 @@ TEST_CASE("atomic file: several threads write the same name, one of them wins wh
   const std::string text = read_text(folder / "x");
   CHECK(text == std::string(10'000, text.at(0)));
   CHECK(folder.file_count() == 1);
+}
+
+TEST_CASE("atomic file: what is replaced and wiped cannot be read any longer, by whoever still has it open either") {
+  const TemporaryFolder folder;
+  const std::string old(100'000, 'k'), fresh = "new";
+  write_text(folder / "x", old);
+  const int open_before = ::open((folder / "x").c_str(), O_RDONLY | O_CLOEXEC);
+  REQUIRE(open_before >= 0);
+  io::replace_and_wipe(folder / "x", std::as_bytes(std::span(fresh)));
+  CHECK(read_text(folder / "x") == fresh);
+  std::string left(old.size() + 1, 'x');
+  CHECK(::read(open_before, left.data(), left.size()) == static_cast<ssize_t>(old.size()));
+  ::close(open_before);
+  CHECK(left.find_first_not_of('\0') == old.size());
+
+  std::filesystem::create_hard_link(folder / "x", folder / "other");
+  CHECK(message_of<io::FileError>([&] { io::replace_and_wipe(folder / "x", {}); }).find("hard links") !=
+        std::string::npos);
+  CHECK(read_text(folder / "x") == fresh);
+  CHECK_THROWS_AS(io::replace_and_wipe(folder / "missing", {}), io::FileError);
 }

@@ -8,38 +8,18 @@
 #include <numeric>
 
 #include "payload/format.hpp"
+#include "payload/hex.hpp"
 
 using namespace g2face;
 using namespace g2face::payload;
 
 namespace {
 
-std::string hex(std::span<const std::uint8_t> bytes) {
-  std::string text;
-  for (const std::uint8_t b : bytes) text += str("0123456789abcdef"[b / 16], "0123456789abcdef"[b % 16]);
-  return text;
-}
-
-Bytes from_hex(const std::string& text) {
-  Bytes bytes;
-  for (std::size_t i = 0; i < text.size(); i += 2) {
-    bytes.push_back(static_cast<std::uint8_t>(std::stoi(text.substr(i, 2), nullptr, 16)));
-  }
-  return bytes;
-}
-
 /// Values that every float holds exactly.
 std::vector<float> identity(std::size_t n) {
   std::vector<float> x(n);
   for (std::size_t i = 0; i < n; ++i) x[i] = static_cast<float>(static_cast<int>(i * 37 % 101) - 50) / 16;
   return x;
-}
-
-/// 0, 1, 2, ... over all calls.
-Random counting() {
-  return [n = std::uint8_t{0}](std::span<std::uint8_t> bytes) mutable {
-    for (std::uint8_t& b : bytes) b = n++;
-  };
 }
 
 const Binding here{.model = "model", .face = 1, .box = {0, -1, 256, 256}, .file = "file"};

@@ -59,6 +59,7 @@ TEST_CASE("sealed: a password opens what it sealed, through noise, on both maps"
       const Opened opened = opener.open(read_as(bits, m, 0.75F * m), 512, channel, here);
       CHECK(difference(identity, opened.identity) < 0.032);  // cosine 0.9995
       CHECK(opened.bits_per_value == 6);
+      CHECK(opened.channel_bits == channel.capacity());
       CHECK(opened.bit_error_rate == doctest::Approx(0.0912).epsilon(0.1));  // of normal noise: Q(1/0.75)
     }
     CHECK(opener.open(read_as(bits, 5, 0), 512, channel, here).bit_error_rate == 0);
@@ -125,6 +126,7 @@ TEST_CASE("sealed: a model too small says how many bits are needed") {
   CHECK(l.bits_per_value == 6);
   CHECK(l.rate() == doctest::Approx(3496.0 / 16384));
   CHECK(l.lock_channel + l.body_channel == 16384);
+  CHECK(l.error_limit() == doctest::Approx(0.2313).epsilon(1e-3));  // where 1 - H(p) is 3288 / 14965
   CHECK(layout(4096, 128, lock_size()).bits_per_value == 6);
   CHECK(layout(1024, 32, lock_size()).bits_per_value == 6);
   CHECK(layout(1300, 64, lock_size()).bits_per_value == 6);
@@ -178,6 +180,22 @@ TEST_CASE("sealed: plain bytes that are not as they are written are refused") {
     bad[change.first] = static_cast<std::uint8_t>(change.second);
     CHECK(!read_password_lock(bad));
   }
+}
+
+TEST_CASE("sealed: everybody sees the lock of a password and of recipients, and nothing else") {
+  const Key key = Key::generate();
+  const auto visible = [](Sealer sealer, float noise) {
+    return find_lock(read_as(sealer.seal(some_identity(512), full, here), 1, noise), 512, full);
+  };
+  const auto of_password = visible(Sealer::with_password(password("p"), cheap), 0.6F);
+  REQUIRE(of_password);
+  CHECK(of_password->password);
+  const auto of_two = visible(Sealer::for_recipients({key.public_key(), key.public_key()}), 0.6F);
+  REQUIRE(of_two);
+  CHECK(!of_two->password);
+  CHECK(of_two->recipients == 2);
+  CHECK(!visible(Sealer::with_key(key), 0));
+  CHECK(!visible(Sealer::with_password(password("p"), cheap), 9));
 }
 
 TEST_CASE("sealed: to others the bits are even, and no two payloads alike") {

@@ -52,6 +52,9 @@ struct Layout {
   std::size_t lock_channel = 0, body_channel = 0;  // bits after it
   int bits_per_value = 0;
   double rate() const;  // data bits for each channel bit
+  /// The share of wrong bits from which no code of the body's rate corrects hard decisions: where the capacity of the
+  /// binary symmetric channel falls to it (Shannon, 1948). Ours corrects about four fifths of that (docs/payload.md).
+  double error_limit() const;
 };
 /// The most bits for each value, up to 6, with which the rate stays below 5/8. Throws CapacityError with the bits that
 /// are needed. `lock_bytes`: lock_size.
@@ -89,6 +92,8 @@ struct Opened {
   std::vector<float> identity;
   int bits_per_value = 0;
   double bit_error_rate = 0;  // of the channel, before correction
+  std::size_t channel_bits = 0;
+  double error_limit = 0;  // see Layout
 };
 
 /// Opens with one secret. Keeps the keys of the salts it has met. One thread at a time may use it.
@@ -109,5 +114,13 @@ class Opener {
   explicit Opener(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
+
+/// What everybody can read of a payload: how it is locked. One that was sealed with a key file shows nothing, nor does
+/// one that is damaged beyond repair.
+struct VisibleLock {
+  bool password = false;       // or else
+  std::size_t recipients = 0;  // so many
+};
+std::optional<VisibleLock> find_lock(std::span<const float> logits, std::size_t dimension, const Channel& channel);
 
 }  // namespace g2face::payload
