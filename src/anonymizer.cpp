@@ -285,6 +285,11 @@ Analysis Anonymizer::analyze(const Tensor& face) {
   return {r.at("identity"), r.at("coefficients"), r.at("bits")};
 }
 
+Tensor Anonymizer::virtual_identity(std::uint64_t seed) {
+  state_->used.clear();
+  return state_->imagine(1, seed).at("identity");
+}
+
 Tensor Anonymizer::perceptual_distance(const Tensor& a, const Tensor& b) {
   state_->used.clear();
   state_->require_faces(a);

@@ -84,6 +84,8 @@ class Anonymizer {
   ///   double errors = bit_error_rate(anonymizer.read_bits(written), anonymized.bits);
   Tensor read_bits(const Tensor& image);
   Analysis analyze(const Tensor& face);
+  /// The virtual identity that a seed draws, [1,identity_dim]: what anonymize() gives a single face with that seed.
+  Tensor virtual_identity(std::uint64_t seed);
   /// The distance that LPIPS sees, [N,1,1,1]; the model must hold the network "lpips" (has_network()).
   Tensor perceptual_distance(const Tensor& a, const Tensor& b);
 

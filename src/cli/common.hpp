@@ -103,6 +103,7 @@ Tensor load_face(const std::filesystem::path& path, const ModelConfig& config);
 void add_anonymize(CLI::App& app, int& code);
 void add_recover(CLI::App& app, int& code);
 void add_keygen(CLI::App& app, int& code);
+void add_attack(CLI::App& app, int& code);
 void add_crop(CLI::App& app, int& code);
 void add_model(CLI::App& app, int& code);
 void add_fit(CLI::App& app, int& code);

@@ -50,6 +50,7 @@ int main(int argc, char** argv) {
   cli::add_anonymize(app, code);
   cli::add_recover(app, code);
   cli::add_keygen(app, code);
+  cli::add_attack(app, code);
   cli::add_crop(app, code);
   cli::add_verify(app, code);
   cli::add_fit(app, code);

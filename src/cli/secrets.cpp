@@ -156,9 +156,11 @@ bool names_a_secret(const SecretOptions& o) {
   return !o.password_file.empty() || o.password_fd || !o.key.empty() || !o.recipients.empty() || !o.bind.empty();
 }
 
+payload::Key read_key(const std::string& path) { return parse_file(path, payload::Key::parse); }
+
 payload::Sealer make_sealer(const SecretOptions& o) {
   require_one(o);
-  if (!o.key.empty()) return payload::Sealer::with_key(parse_file(o.key, payload::Key::parse));
+  if (!o.key.empty()) return payload::Sealer::with_key(read_key(o.key));
   if (o.recipients.empty()) return payload::Sealer::with_password(password_of(o, true));
   check<UsageError>(o.recipients.size() <= payload::max_recipients, "--recipient: at most ", payload::max_recipients,
                     " can be given");
@@ -169,7 +171,7 @@ payload::Sealer make_sealer(const SecretOptions& o) {
 
 payload::Opener make_opener(const SecretOptions& o) {
   require_one(o);
-  if (!o.key.empty()) return payload::Opener::with_key(parse_file(o.key, payload::Key::parse));
+  if (!o.key.empty()) return payload::Opener::with_key(read_key(o.key));
   return payload::Opener::with_password(password_of(o, false));
 }
 

@@ -24,6 +24,8 @@ void add_secret_options(CLI::App& command, SecretOptions& options);
 /// Asks for a password where none is named, and throws UsageError where nobody can be asked; FileError for files.
 payload::Sealer make_sealer(const SecretOptions& options);
 payload::Opener make_opener(const SecretOptions& options);
+/// A key file. Throws FileError naming it.
+payload::Key read_key(const std::string& path);
 /// Whether any is given.
 bool names_a_secret(const SecretOptions& options);
 
