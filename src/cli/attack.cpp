@@ -411,10 +411,10 @@ class Attack {
 };
 
 int run(const Options& o) {
-  if (!o.html.empty()) require_new_file(o.html, o.inputs);
   std::vector<std::filesystem::path> files;
   for (const Item& item : find_items(o.inputs, "attack", {.recursive = o.recursive, .in_place = true})) {
     files.push_back(item.input);
+    if (!o.html.empty()) require_new_file(o.html, {item.input.string()});
   }
   const AttackReport report = Attack(o).run(files);
   std::cout << (o.common.json ? report.json() + "\n" : report.text());

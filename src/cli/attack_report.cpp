@@ -31,11 +31,11 @@ std::int64_t AttackReport::false_accepts() const {
 std::string AttackReport::text() const {
   std::ostringstream out;
   out << note << "\n"
-      << std::left << std::setw(44) << "attack" << std::setw(16) << "on" << std::right << std::setw(9) << "tries"
+      << std::left << std::setw(52) << "attack" << std::setw(16) << "on" << std::right << std::setw(9) << "tries"
       << std::setw(8) << "opened" << std::setw(8) << "false"
       << "  verdict\n";
   for (const AttackRow& row : rows) {
-    out << std::left << std::setw(44) << row.attack << std::setw(16) << row.on << std::right << std::setw(9)
+    out << std::left << std::setw(52) << row.attack << std::setw(16) << row.on << std::right << std::setw(9)
         << row.tries << std::setw(8) << row.opened << std::setw(8) << row.false_accepts << "  " << std::left
         << std::setw(5) << verdict(row) << row.figure << "\n";
   }
