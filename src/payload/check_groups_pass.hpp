@@ -1,4 +1,5 @@
-// One pass over the checks, compiled once for each instruction set. No include guard: G2FACE_ISA names the namespace.
+#pragma once
+// One pass over the checks, compiled for each instruction set: G2FACE_ISA names its namespace.
 
 #include <bit>
 #include <cmath>
@@ -71,7 +72,7 @@ std::size_t pass(const CheckGroups& groups, Beliefs& beliefs) {
     total[groups.length] = certain;
   }
   std::size_t sum = 0;
-  for (std::size_t l = 0; l < lanes; ++l) sum += odd[l];
+  for (const std::uint32_t n : odd) sum += n;
   return sum;
 }
 

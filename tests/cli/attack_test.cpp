@@ -12,7 +12,8 @@ namespace {
 struct Faces : Place {
   Faces() {
     fs::create_directories(dir / "in");
-    for (int i = 0; i < 3; ++i) save_image(dir / str("in/", i, ".png"), g2face::fill(str("face", i), {1, 3, 64, 64}, 0.9));
+    for (int i = 0; i < 3; ++i)
+      save_image(dir / str("in/", i, ".png"), g2face::fill(str("face", i), {1, 3, 64, 64}, 0.9));
   }
   Outcome attack(const std::string& more) const {
     return run_program("attack " + in("in") + " --model '" + model +
