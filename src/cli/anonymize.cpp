@@ -2,17 +2,16 @@
 
 #include <CLI/CLI.hpp>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <ctime>
 #include <future>
 #include <iostream>
 #include <memory>
 #include <optional>
-#include <random>
 
 #include "cli/carriers.hpp"
 #include "cli/common.hpp"
+#include "cli/identity_options.hpp"
 #include "g2face/eval/metrics.hpp"
 #include "g2face/image.hpp"
 #include "io/atomic_file.hpp"
@@ -26,43 +25,11 @@ namespace g2face::cli {
 namespace {
 
 struct Options : FaceOptions {
-  std::string identity = "per-image";
-  std::optional<std::uint64_t> seed;
+  IdentityOptions identity;
   std::string manifest;
   CarrierOptions carriers;
   bool no_recovery = false, no_manifest = false, resume = false;
 };
-
-/// Whose face is drawn: decides the seed of each image.
-struct Identity {
-  std::optional<std::uint64_t> fixed;   // seed:N
-  std::optional<std::uint64_t> source;  // --seed N
-
-  /// `input_hash` is the SHA-256 of the input file.
-  std::uint64_t seed_for(const std::string& input_hash) const {
-    if (fixed) return *fixed;
-    if (source) return std::stoull(io::sha256(str(*source, " ", input_hash)).substr(0, 13), nullptr, 16);  // 52 bits
-    std::random_device random;
-    return ((std::uint64_t{random()} << 32) | random()) % seed_limit;
-  }
-};
-
-Identity parse_identity(const std::string& text, const std::optional<std::uint64_t>& source) {
-  check<UsageError>(text != "per-project",
-                    "--identity per-project: pseudonyms need a password, which this version does not take yet: give "
-                    "per-image or seed:N");
-  if (text == "per-image") return {.fixed = {}, .source = source};
-  check<UsageError>(!source, "--seed and --identity ", text, " both say what to draw: give one of them");
-  const std::string prefix = "seed:";
-  std::uint64_t seed = 0;
-  const char* begin = text.data() + std::min(prefix.size(), text.size());
-  const char* end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(begin, end, seed);
-  check<UsageError>(
-      text.starts_with(prefix) && error == std::errc() && stop == end && begin != end && seed < seed_limit,
-      "--identity ", text, ": give per-image or seed:N with N below 2^53");
-  return {.fixed = seed, .source = {}};
-}
 
 /// Where the lines go: as asked for; by default beside the results if these fill a folder, and nowhere for one file.
 std::filesystem::path manifest_path(const Options& o, const std::vector<Item>& items) {
@@ -120,7 +87,7 @@ class Run {
  public:
   Run(const Options& o, const std::vector<Item>& items)
       : options_(o),
-        identity_(parse_identity(o.identity, o.seed)),
+        identity_(o.identity, o.secret.key),
         model_(model_path(o.model)),
         carriers_(carriers_of(o, items)),
         sealing_(seals() ? make_sealing(o.secret, carriers_) : Sealing()),
@@ -134,7 +101,9 @@ class Run {
       }
     }
     // Reading a large model takes seconds, which the first picture's plans take anyhow.
-    if (records() || seals()) model_hash_ = std::async(std::launch::async, io::sha256_of_file, model_).share();
+    if (records() || seals() || identity_.needs_model_hash())
+      model_hash_ = std::async(std::launch::async, io::sha256_of_file, model_).share();
+    identity_.begin(anonymizer_, identity_.needs_model_hash() ? model_hash_.get() : "");
     if (sealing_.pixels) {
       check_capacity();
     } else if (!seals() && !o.no_recovery) {
@@ -147,8 +116,8 @@ class Run {
     io::FaceRecord r;
     r.input = item.input.string();
     r.output = item.output.string();
-    r.identity = options_.identity;
-    r.seed = identity_.fixed ? identity_.fixed : identity_.source;
+    r.identity = options_.identity.identity;
+    r.seed = identity_.given_seed();
     r.recoverable = !options_.no_recovery;
     if (r.recoverable) {
       r.payload = options_.payload;
@@ -172,6 +141,8 @@ class Run {
     return ItemResult::done;
   }
 
+  /// What is to be said at the end, if anything.
+  std::string summary() const { return identity_.summary(); }
   std::string print_plans() { return anonymizer_.print_plans(true); }
 
  private:
@@ -207,15 +178,16 @@ class Run {
     const Tensor picture = decode_picture(bytes, item.input);
     r.box = {0, 0, picture.shape()[3], picture.shape()[2]};
     const Tensor face = face_of(picture, item.input, anonymizer_.config());
-    const std::uint64_t seed = identity_.seed_for(r.input_sha256);
     const bool hides = r.recoverable && carriers_.pixels;
-    AnonymizeOptions options{.seed = seed, .recoverable = hides};
+    AnonymizeOptions options{.recoverable = hides};
     if (sealing_.pixels) {
       const ModelConfig& config = anonymizer_.config();
       const payload::Binding binding = binding_of(options_.secret, config.resolution, model_hash_.get());
       options.hide = seal_with(*sealing_.pixels, config, binding, channel_map(options_.secret));
     }
-    const Anonymized result = anonymizer_.anonymize(face, options);
+    const UnlikeFace drawn = identity_.draw(anonymizer_, face, options, r.input_sha256);
+    const Anonymized& result = drawn.face;
+    if (drawn.worst) r.drawn = io::DrawnIdentity{.draws = drawn.draw + 1, .worst_similarity = *drawn.worst};
     if (r.recoverable && carriers_.side()) {
       write_with_side_data(item, result, bytes, r);
     } else {
@@ -269,7 +241,7 @@ class Run {
   }
 
   const Options& options_;
-  Identity identity_;
+  IdentitySource identity_;
   std::filesystem::path model_;
   Carriers carriers_;
   Sealing sealing_;
@@ -289,6 +261,7 @@ int run(const Options& o) {
   const auto items = find_items(o.inputs, o.output, o.items);
   Run all(o, items);
   const int code = for_each_item(items, [&](const Item& item) { return all.work(item); });
+  if (const std::string summary = all.summary(); !summary.empty()) say(LogLevel::info, summary);
   if (o.common.print_plan) std::cerr << all.print_plans();
   return code;
 }
@@ -299,10 +272,7 @@ void add_anonymize(CLI::App& app, int& code) {
   CLI::App* command = app.add_subcommand("anonymize", "Replace faces by those of people who do not exist");
   const auto o = std::make_shared<Options>();
   add_face_options(*command, *o);
-  command->add_option("--identity", o->identity, "per-image (fresh randomness) or seed:N (all images get the same one)")
-      ->capture_default_str();
-  command->add_option("--seed", o->seed, "draw the per-image identities from N and the file's content: reproducible")
-      ->check(CLI::Range(std::uint64_t{0}, seed_limit - 1));
+  add_identity_options(*command, o->identity);
   command->add_flag("--no-recovery", o->no_recovery, "hide nothing; the original is lost");
   command->add_option("--recipient", o->secret.recipients,
                       "seal for the holder of this public key, who alone can recover; may be repeated");

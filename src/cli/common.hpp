@@ -110,6 +110,7 @@ void add_recover(CLI::App& app, int& code);
 void add_keygen(CLI::App& app, int& code);
 void add_info(CLI::App& app, int& code);
 void add_rekey(CLI::App& app, int& code);
+void add_attack(CLI::App& app, int& code);
 void add_crop(CLI::App& app, int& code);
 void add_model(CLI::App& app, int& code);
 void add_fit(CLI::App& app, int& code);

@@ -52,6 +52,7 @@ int main(int argc, char** argv) {
   cli::add_keygen(app, code);
   cli::add_info(app, code);
   cli::add_rekey(app, code);
+  cli::add_attack(app, code);
   cli::add_crop(app, code);
   cli::add_verify(app, code);
   cli::add_fit(app, code);

@@ -156,6 +156,8 @@ bool names_a_secret(const SecretOptions& o) {
   return names_a_password(o) || !o.key.empty() || !o.recipients.empty() || !o.bind.empty();
 }
 
+payload::Key read_key(const std::string& path) { return parse_file(path, payload::Key::parse); }
+
 Secrets read_opening_secrets(const SecretOptions& o) {
   const int given = (o.password_file.empty() ? 0 : 1) + (o.password_fd ? 1 : 0) + (o.key.empty() ? 0 : 1);
   check<UsageError>(given <= 1, "--password-file, --password-fd and --key: give one of them");
@@ -163,7 +165,7 @@ Secrets read_opening_secrets(const SecretOptions& o) {
   if (o.key.empty()) {
     secrets.password = password_of(o, "Password", false);
   } else {
-    secrets.key = parse_file(o.key, payload::Key::parse);
+    secrets.key = read_key(o.key);
   }
   return secrets;
 }
@@ -171,7 +173,7 @@ Secrets read_opening_secrets(const SecretOptions& o) {
 Secrets read_sealing_secrets(const SecretOptions& o, const std::string& asking) {
   check<UsageError>(o.password_file.empty() || !o.password_fd, "--password-file and --password-fd: give one of them");
   Secrets secrets;
-  if (!o.key.empty()) secrets.key = parse_file(o.key, payload::Key::parse);
+  if (!o.key.empty()) secrets.key = read_key(o.key);
   for (const std::string& path : o.recipients) {
     secrets.recipients.push_back(parse_file(path, payload::parse_public_key));
   }

@@ -43,6 +43,8 @@ payload::SideOpener make_side_opener(const Secrets& secrets);
 /// What a decoy's face is drawn from: the same for one secret and picture, and for others another. Costs what a
 /// password costs, each time.
 std::uint64_t decoy_seed(const Secrets& secrets, const std::array<std::uint8_t, 32>& picture);
+/// A key file. Throws FileError naming it.
+payload::Key read_key(const std::string& path);
 /// Whether any is given.
 bool names_a_secret(const SecretOptions& options);
 

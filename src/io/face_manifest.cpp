@@ -124,6 +124,10 @@ std::string to_json(const FaceRecord& r) {
   if (!r.payload.empty()) line["payload"] = r.payload;
   if (!r.carriers.empty()) line["carriers"] = r.carriers;
   if (r.exact) line["exact"] = true;
+  if (r.drawn) {
+    line["draws"] = r.drawn->draws;
+    line["worst_similarity"] = r.drawn->worst_similarity;
+  }
   if (r.measures) {
     line["similarity_before"] = r.measures->similarity_before;
     line["similarity_after"] = r.measures->similarity_after;

@@ -19,18 +19,25 @@ struct FaceMeasures {
   std::optional<double> bit_error_rate, payload_margin;  // none if nothing is hidden
 };
 
+/// What a limit on likeness (--max-similarity) took.
+struct DrawnIdentity {
+  std::uint32_t draws = 1;      // identities that were drawn, the one that was taken included
+  double worst_similarity = 0;  // its largest cosine to the original and the stop-list, drawn and as a face
+};
+
 struct FaceRecord {
   std::string input, input_sha256;    // no hash: the file could not be read
   std::string output, output_sha256;  // no hash: failed
   std::array<std::int64_t, 4> box{};  // of the face in the input: left, top, width, height
   std::string reason;                 // why it failed; empty: replaced
   std::string model_sha256;
-  std::string identity;               // how it was drawn: per-image, seed:N
+  std::string identity;               // how it was drawn: per-image, per-project, seed:N
   std::optional<std::uint64_t> seed;  // the one that the user gave; fresh ones are kept nowhere
   bool recoverable = false;
-  std::string payload;                // what is hidden: sealed, paper; empty if nothing is
-  std::vector<std::string> carriers;  // where: pixels, chunk, file
-  bool exact = false;                 // the original is carried too
+  std::string payload;                 // what is hidden: sealed, paper; empty if nothing is
+  std::vector<std::string> carriers;   // where: pixels, chunk, file
+  bool exact = false;                  // the original is carried too
+  std::optional<DrawnIdentity> drawn;  // none if no limit was asked for
   std::optional<FaceMeasures> measures;
   std::string time;  // when it was finished, UTC: 2026-01-31T23:59:59Z
   double seconds = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <string_view>
 #include <utility>
@@ -139,13 +140,21 @@ Frame::Frame(const Channel& channel, std::size_t dimension, std::size_t lock_byt
       order_(channel_order(channel)),
       lock_code_(8 * lock_bytes, layout_.lock_channel) {}
 
-const Ldpc& Frame::body_code() {
-  if (!body_code_) body_code_.emplace(8 * layout_.body_bytes, layout_.body_channel);
+const Ldpc& Frame::body_code() const {
+  std::call_once(made_, [this] { body_code_.emplace(8 * layout_.body_bytes, layout_.body_channel); });
   return *body_code_;
 }
 
+const Frame& shared_frame(const Channel& channel, std::size_t dimension, std::size_t lock_bytes) {
+  static std::mutex mutex;
+  static std::map<std::array<std::size_t, 4>, Frame> frames;
+  const std::scoped_lock lock(mutex);
+  const std::array<std::size_t, 4> key{channel.bits, channel.map == ChannelMap::all ? 0U : 1U, dimension, lock_bytes};
+  return frames.try_emplace(key, channel, dimension, lock_bytes).first->second;
+}
+
 Bytes Frame::encode(std::span<const std::uint8_t> lock, std::span<const std::uint8_t> lock_mask,
-                    std::span<const std::uint8_t> body, std::span<const std::uint8_t> body_mask) {
+                    std::span<const std::uint8_t> body, std::span<const std::uint8_t> body_mask) const {
   Bytes word = lock_code_.encode(to_bits(lock));
   mask(word, lock_mask);
   Bytes rest = body_code().encode(to_bits(body));
@@ -159,7 +168,7 @@ std::optional<Bytes> Frame::lock(std::span<const float> llr, std::span<const std
   return bits ? std::optional(to_bytes(*bits)) : std::nullopt;
 }
 
-std::optional<Bytes> Frame::body(std::span<const float> llr, std::span<const std::uint8_t> body_mask) {
+std::optional<Bytes> Frame::body(std::span<const float> llr, std::span<const std::uint8_t> body_mask) const {
   const auto bits = body_code().decode(unmasked(llr.subspan(layout_.lock_channel), body_mask));
   return bits ? std::optional(to_bytes(*bits)) : std::nullopt;
 }

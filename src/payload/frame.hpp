@@ -1,6 +1,7 @@
 #pragma once
 // How bytes lie in the channel: shares, order, codes, masks.
 
+#include <mutex>
 #include <optional>
 
 #include "g2face/payload/ldpc.hpp"
@@ -24,7 +25,7 @@ std::vector<std::uint32_t> channel_order(const Channel& channel);
 /// Readings of the same logits as log(P(0) / P(1)), the likeliest first.
 std::vector<std::vector<float>> readings(std::span<const float> logits, const std::vector<std::uint32_t>& order);
 
-/// A channel shared out between a lock and a body.
+/// A channel shared out between a lock and a body. Several threads may use one.
 class Frame {
  public:
   Frame(const Channel& channel, std::size_t dimension, std::size_t lock_bytes);
@@ -33,18 +34,22 @@ class Frame {
   const std::vector<std::uint32_t>& order() const { return order_; }
   /// Code words with their masks, in channel order.
   Bytes encode(std::span<const std::uint8_t> lock, std::span<const std::uint8_t> lock_mask,
-               std::span<const std::uint8_t> body, std::span<const std::uint8_t> body_mask);
+               std::span<const std::uint8_t> body, std::span<const std::uint8_t> body_mask) const;
   /// `llr` in channel order.
   std::optional<Bytes> lock(std::span<const float> llr, std::span<const std::uint8_t> lock_mask) const;
-  std::optional<Bytes> body(std::span<const float> llr, std::span<const std::uint8_t> body_mask);
+  std::optional<Bytes> body(std::span<const float> llr, std::span<const std::uint8_t> body_mask) const;
 
  private:
-  const Ldpc& body_code();
+  const Ldpc& body_code() const;
 
   Layout layout_;
   std::vector<std::uint32_t> order_;
   Ldpc lock_code_;
-  std::optional<Ldpc> body_code_;  // made when a lock was opened
+  mutable std::once_flag made_;
+  mutable std::optional<Ldpc> body_code_;  // made when a lock was opened
 };
+
+/// One that lasts as long as the process: codes take a while to make, and few are ever needed.
+const Frame& shared_frame(const Channel& channel, std::size_t dimension, std::size_t lock_bytes);
 
 }  // namespace g2face::payload

@@ -1,11 +1,11 @@
 #include "g2face/payload/ldpc.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <utility>
 
 #include "g2face/error.hpp"
+#include "payload/check_groups.hpp"
 #include "payload/numbers.hpp"
 
 namespace g2face::payload {
@@ -76,14 +76,6 @@ class Dealer {
   std::vector<std::size_t> marked_;  // the last data bit that this one shares a check with
 };
 
-/// log(P(a + b = 0) / P(a + b = 1)) of two bits.
-float combined(float a, float b) {
-  const auto correction = [](float x) { return std::max(0.0F, 0.6931F - 0.25F * x); };
-  const float x = std::abs(a), y = std::abs(b);
-  const float value = std::max(0.0F, std::min(x, y) + correction(x + y) - correction(std::abs(x - y)));
-  return std::copysign(value, std::copysign(1.0F, a) * b);
-}
-
 }  // namespace
 
 Ldpc::Ldpc(std::size_t data, std::size_t channel) : data_(data), channel_(channel), checks_(0) {
@@ -99,6 +91,7 @@ Ldpc::Ldpc(std::size_t data, std::size_t channel) : data_(data), channel_(channe
     bits_.push_back(static_cast<std::uint32_t>(data + j));
     begin_.push_back(static_cast<std::uint32_t>(bits_.size()));
   }
+  groups_ = std::make_shared<const CheckGroups>(begin_, bits_, data_ + checks_);
 }
 
 std::vector<std::uint8_t> Ldpc::encode(std::span<const std::uint8_t> data) const {
@@ -116,65 +109,24 @@ std::vector<std::uint8_t> Ldpc::encode(std::span<const std::uint8_t> data) const
 
 namespace {
 
-/// The state of one decoding: what is believed of each bit, and what each check has told it.
-class Beliefs {
- public:
-  Beliefs(std::span<const std::uint32_t> begin, std::span<const std::uint32_t> bits, std::vector<float> llr)
-      : begin_(begin), bits_(bits), total_(std::move(llr)), told_(bits.size(), 0.0F) {
-    std::size_t largest = 0;
-    for (std::size_t j = 0; j + 1 < begin.size(); ++j)
-      largest = std::max<std::size_t>(largest, begin[j + 1] - begin[j]);
-    from_.resize(largest);
-    after_.resize(largest);
-  }
-
-  /// Each check hears of its bits what the others say of them, and tells each what the rest of them say together.
-  void pass() {
-    for (std::size_t j = 0; j + 1 < begin_.size(); ++j) {
-      const std::size_t first = begin_[j], degree = begin_[j + 1] - first;
-      for (std::size_t i = 0; i < degree; ++i) from_[i] = total_[bits_[first + i]] - told_[first + i];
-      if (degree == 1) {  // the first check may have no data bit: its parity bit is 0
-        tell(first, 0, certain);
-        continue;
-      }
-      after_[degree - 1] = from_[degree - 1];
-      for (std::size_t i = degree - 1; i-- > 1;) after_[i] = combined(from_[i], after_[i + 1]);
-      float before = from_[0];
-      tell(first, 0, after_[1]);
-      for (std::size_t i = 1; i + 1 < degree; ++i) {
-        tell(first, i, combined(before, after_[i + 1]));
-        before = combined(before, from_[i]);
-      }
-      tell(first, degree - 1, before);
+bool is_code_word(std::span<const std::uint32_t> begin, std::span<const std::uint32_t> bits,
+                  std::span<const float> total) {
+  for (std::size_t j = 0; j + 1 < begin.size(); ++j) {
+    bool parity = false;
+    bool undecided = false;
+    for (std::uint32_t e = begin[j]; e < begin[j + 1]; ++e) {
+      parity ^= total[bits[e]] < 0;
+      undecided |= total[bits[e]] == 0;
     }
+    if (parity || undecided) return false;
   }
+  return true;
+}
 
-  bool is_code_word() const {
-    for (std::size_t j = 0; j + 1 < begin_.size(); ++j) {
-      bool parity = false;
-      bool undecided = false;
-      for (std::uint32_t e = begin_[j]; e < begin_[j + 1]; ++e) {
-        parity ^= total_[bits_[e]] < 0;
-        undecided |= total_[bits_[e]] == 0;
-      }
-      if (parity || undecided) return false;
-    }
-    return true;
-  }
-
-  const std::vector<float>& total() const { return total_; }
-
- private:
-  static constexpr float certain = 40;
-
-  void tell(std::size_t first, std::size_t i, float message) {
-    told_[first + i] = message;
-    total_[bits_[first + i]] = from_[i] + message;
-  }
-
-  std::span<const std::uint32_t> begin_, bits_;
-  std::vector<float> total_, told_, from_, after_;
-};
+/// Where there is no code word, 0.37 to 0.42 of the checks stay odd from the first passes on; where one was found in
+/// the end, as many were never seen: 0.33 at most, with more errors than any channel is used with.
+constexpr int hopeless_from = 4;
+constexpr double hopeless_share = 0.35;
 
 }  // namespace
 
@@ -183,12 +135,13 @@ std::optional<std::vector<std::uint8_t>> Ldpc::decode(std::span<const float> llr
   const std::size_t length = data_ + checks_;
   std::vector<float> first(length, 0.0F);
   for (std::size_t i = 0; i < channel_; ++i) first[i % length] += llr[i];
-  Beliefs beliefs(begin_, bits_, std::move(first));
+  Beliefs beliefs(*groups_, std::move(first));
   for (int i = 0; i < iterations; ++i) {
-    beliefs.pass();
-    if (!beliefs.is_code_word()) continue;
+    const std::size_t odd = pass(*groups_, beliefs);
+    if (i >= hopeless_from && hopeless_share * static_cast<double>(checks_) < static_cast<double>(odd)) break;
+    if (!is_code_word(begin_, bits_, beliefs.total)) continue;
     std::vector<std::uint8_t> data(data_);
-    std::transform(data.begin(), data.end(), beliefs.total().begin(), data.begin(),
+    std::transform(data.begin(), data.end(), beliefs.total.begin(), data.begin(),
                    [](std::uint8_t, float t) { return static_cast<std::uint8_t>(t < 0 ? 1 : 0); });
     return data;
   }

@@ -14,19 +14,6 @@
 namespace g2face::payload {
 namespace {
 
-/// Frames that were needed so far: their codes take a while to make.
-class Frames {
- public:
-  Frame& get(const Channel& channel, std::size_t dimension, std::size_t lock_bytes) {
-    const std::array<std::size_t, 4> key{channel.bits, channel.map == ChannelMap::all ? 0U : 1U, dimension, lock_bytes};
-    const auto found = frames_.find(key);
-    return found != frames_.end() ? found->second
-                                  : frames_.emplace(key, Frame(channel, dimension, lock_bytes)).first->second;
-  }
-
- private:
-  std::map<std::array<std::size_t, 4>, Frame> frames_;
-};
 
 /// The exponents that bits of floats have at the positions that carry nothing: those of normal values.
 void fill_exponents(std::span<std::uint8_t> bits, const Random& random) {
@@ -63,7 +50,6 @@ struct Sealer::State {
   Secret lock_mask;
   std::vector<PublicKey> recipients;
   Random random;
-  Frames frames;
 
   State(LockKind k, Random r) : kind(k), lock_mask(public_mask_key()), random(std::move(r)) {
     if (!random) random = [](std::span<std::uint8_t> bytes) { randombytes_buf(bytes.data(), bytes.size()); };
@@ -121,7 +107,7 @@ std::size_t Sealer::lock_bytes() const { return lock_size(state_->recipients.siz
 
 std::vector<std::uint8_t> Sealer::seal(std::span<const float> identity, const Channel& channel,
                                        const Binding& binding) {
-  Frame& frame = state_->frames.get(channel, identity.size(), lock_bytes());
+  const Frame& frame = shared_frame(channel, identity.size(), lock_bytes());
   const auto [lock, shared] = state_->new_lock();
   const FileKeys keys = file_keys(shared, lock);
   Quantised q = quantise(identity, frame.shares().bits_per_value);
@@ -138,7 +124,6 @@ std::vector<std::uint8_t> Sealer::seal(std::span<const float> identity, const Ch
 struct Opener::State {
   std::optional<PasswordKeys> password;  // this
   std::optional<Key> key;                // or that
-  Frames frames;
 
   /// The secret of a lock, or nothing if it is not for us.
   std::optional<Secret> shared_of(std::span<const std::uint8_t> lock, std::size_t recipients) {
@@ -187,7 +172,7 @@ std::optional<VisibleLock> find_lock(std::span<const float> logits, std::size_t 
   const Secret lock_mask(public_mask_key());
   for (std::size_t recipients = 0; recipients <= max_recipients; ++recipients) {
     try {
-      const Frame frame(channel, dimension, lock_size(recipients));
+      const Frame& frame = shared_frame(channel, dimension, lock_size(recipients));
       for (const std::vector<float>& llr : readings(logits, frame.order())) {
         const auto lock = frame.lock(llr, lock_mask.bytes());
         if (!lock) continue;
@@ -212,7 +197,7 @@ Opened Opener::open(std::span<const float> logits, std::size_t dimension, const 
       if (recipients == 0) throw;
       break;
     }
-    Frame& frame = state_->frames.get(channel, dimension, lock_size(recipients));
+    const Frame& frame = shared_frame(channel, dimension, lock_size(recipients));
     const Secret lock_mask = state_->key && recipients == 0 ? state_->key->derived("lock") : Secret(public_mask_key());
     for (const std::vector<float>& llr : readings(logits, frame.order())) {
       const auto lock = frame.lock(llr, lock_mask.bytes());

@@ -197,7 +197,7 @@ TEST_CASE("outputs that cannot be: a folder, a folder that is a file, no space, 
   CHECK(r.says("standard output: cannot write the results"));
 }
 
-TEST_CASE("identities: reproducible from --seed, different for each picture; per-project is not here yet") {
+TEST_CASE("identities: reproducible from --seed, different for each picture; per-project needs a key") {
   const Place p;
   save_image(p.dir / "other.png", fill("cli/other", {1, 3, 64, 64}, 0.9));
   const auto result_of = [&](const std::string& input, const std::string& more) {
@@ -213,7 +213,7 @@ TEST_CASE("identities: reproducible from --seed, different for each picture; per
 
   Outcome r = run_program(p.anonymize("face.png", "out.png", "--identity per-project"));
   CHECK(r.code == 2);
-  CHECK(r.says("per-project: pseudonyms need a password"));
+  CHECK(r.says("per-project: pseudonyms are drawn from a key"));
   CHECK(run_program(p.anonymize("face.png", "out.png", "--identity seed:4 --seed 3")).code == 2);
   CHECK(run_program(p.anonymize("face.png", "out.png", "--identity seed:9007199254740992")).code == 2);
   CHECK(run_program(p.anonymize("face.png", "out.png", "--seed -1")).code == 2);

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "g2face/error.hpp"
+#include "payload/check_groups.hpp"
 
 using namespace g2face;
 using namespace g2face::payload;
@@ -79,4 +80,40 @@ TEST_CASE("ldpc: sizes that are no code are refused, the smallest is one") {
   CHECK_THROWS_AS(static_cast<void>(code.decode(std::vector<float>(11))), Error);
   CHECK_EQ(survivors(code, 0, 20), 20);
   CHECK_EQ(survivors(Ldpc(1, 2), 0, 4), 4);
+}
+
+TEST_CASE("ldpc: every instruction set gives the same numbers") {
+#if defined(__x86_64__)
+  if (!__builtin_cpu_supports("avx2")) return;
+  // 19 checks of up to 5 bits, among them one of a single bit, on 40 bits.
+  std::mt19937 random(8);
+  std::vector<std::uint32_t> begin{0}, bits;
+  for (std::size_t j = 0; j < 19; ++j) {
+    for (std::size_t i = 0; i < 1 + j % 5; ++i) bits.push_back(static_cast<std::uint32_t>((7 * j + 11 * i) % 40));
+    begin.push_back(static_cast<std::uint32_t>(bits.size()));
+  }
+  const CheckGroups groups(begin, bits, 40);
+  std::vector<float> llr(40);
+  std::normal_distribution<float> normal(1, 2);
+  for (float& v : llr) v = normal(random);
+  Beliefs a(groups, llr), b(groups, llr);
+  for (int i = 0; i < 10; ++i) {
+    CHECK(base::pass(groups, a) == avx2::pass(groups, b));
+    CHECK(a.total == b.total);
+    CHECK(a.told == b.told);
+  }
+  CHECK(a.total != Beliefs(groups, llr).total);
+#endif
+}
+
+TEST_CASE("ldpc: a pass tells each bit what the others of its checks say") {
+  // p0 + p1 = 0 and p1 + p2 + p3 = 0.
+  const std::vector<std::uint32_t> begin{0, 2, 5}, bits{0, 1, 1, 2, 3};
+  const CheckGroups groups(begin, bits, 4);
+  Beliefs beliefs(groups, {6, -1, 9, 8});
+  CHECK(pass(groups, beliefs) == 2);
+  CHECK(beliefs.total[0] == doctest::Approx(5));
+  CHECK(beliefs.total[1] > 10);  // 6 of the first check, about 8 of the second
+  for (int i = 0; i < 3; ++i) pass(groups, beliefs);
+  CHECK(pass(groups, beliefs) == 0);
 }

@@ -3,11 +3,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
 
 namespace g2face::payload {
+
+struct CheckGroups;
 
 /// A systematic irregular repeat-accumulate code (Jin, Khandekar and McEliece, 2000): `data` bits u and `checks` parity
 /// bits p, each p_j = p_{j-1} + the data bits of check j, so that encoding is one pass and half of the graph is a
@@ -30,14 +33,15 @@ class Ldpc {
   std::vector<std::uint8_t> encode(std::span<const std::uint8_t> data) const;
 
   /// log(P(0) / P(1)) of each channel bit -> the data bits, or nothing if no code word is found in `iterations`. What
-  /// is found need not be what was sent: check it. Sum-product, check after check, with the logarithm of 1 + e^-x as a
-  /// line.
+  /// is found need not be what was sent: check it. Sum-product, eight checks at a time one after the other, with the
+  /// logarithm of 1 + e^-x as a line; ends early where there is no code word to be found.
   std::optional<std::vector<std::uint8_t>> decode(std::span<const float> llr, int iterations = 60) const;
 
  private:
   std::size_t data_, channel_, checks_;
-  std::vector<std::uint32_t> begin_;  // of each check's bits in bits_, and the end of the last
-  std::vector<std::uint32_t> bits_;   // data bits, then the parity bits of the chain, the check's own last
+  std::vector<std::uint32_t> begin_;           // of each check's bits in bits_, and the end of the last
+  std::vector<std::uint32_t> bits_;            // data bits, then the parity bits of the chain, the check's own last
+  std::shared_ptr<const CheckGroups> groups_;  // the same, as decoding takes it
 };
 
 }  // namespace g2face::payload

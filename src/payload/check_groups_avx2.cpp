@@ -1,0 +1,4 @@
+#if defined(__x86_64__)
+#define G2FACE_ISA avx2
+#include "payload/check_groups_pass.hpp"
+#endif

@@ -1,0 +1,2 @@
+#define G2FACE_ISA base
+#include "payload/check_groups_pass.hpp"
