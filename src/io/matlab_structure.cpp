@@ -94,7 +94,8 @@ void check_compressed(Bytes packed, const std::string& where) {
   if (!is_nested(Bytes(begin).subspan(tag))) return;
   const std::vector<std::uint8_t> all = unpacked(packed, most, whole, where);
   check<CheckpointError>(whole, where, "is damaged, or a cell or structure of more than ", most, " bytes");
-  check_levels(all, 0, where);
+  Bytes rest(all);
+  check_levels(take_element(rest, where).data, 0, where);
 }
 
 }  // namespace
