@@ -35,7 +35,7 @@ set(may_anonymizer ${may_models} models face payload plan)
 set(may_train ${may_anonymizer} io) # reads images, writes checkpoints and what TensorBoard shows
 set(may_eval ${may_anonymizer} anonymizer train)
 set(may_cli ${may_eval} eval io everything)
-set(may_weights_converter base data io models train) # train knows what is a prior
+set(may_weights_converter base data io models face train) # face: the points it aligns with; train knows what is a prior
 set(may_examples ${may_eval} eval everything)
 set(may_bench ${may_eval} eval kernels everything)
 set(may_fuzz base data io weights_converter payload)

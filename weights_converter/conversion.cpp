@@ -204,8 +204,10 @@ const Mapping& mapping_for(const WeightFile& file, const ConvertOptions& options
 Conversion prepare(const std::vector<Source>& sources, const ConvertOptions& options) {
   Conversion result;
   for (std::size_t i = 0; i < sources.size(); ++i) take(sources, i, options, result);
-  check<WeightFileError>(!result.taken.empty(), sources.at(0).file->path(),
-                         ": nothing is left to convert: see 'g2face-convert inspect', --map, --only and --rename");
+  check<WeightFileError>(
+      !result.taken.empty(), sources.at(0).file->path(), ": nothing is left to convert",
+      result.ignored.empty() ? "" : str(" (", result.ignored[0].name, ": ", result.ignored[0].reason, ")"),
+      ": see 'g2face-convert inspect', --map, --only and --rename");
   require_one_of_each(result.taken, sources);
   const ModelConfig base = told_by_models(sources, result.taken);
   NamedTypes types;

@@ -31,8 +31,13 @@ struct ConvertOptions {
 struct Source {
   std::shared_ptr<const WeightFile> file;
   const Mapping* mapping = nullptr;
-  Parameters facts;                        // the metadata of a model of this project or of a face model; no tensors
-  std::shared_future<std::string> sha256;  // of the whole file
+  Parameters facts = {};  // the metadata of a model of this project or of a face model; no tensors
+  std::shared_future<std::string> sha256 = {};  // of the whole file
+  struct Part {
+    std::string path, format;
+    std::shared_future<std::string> sha256;
+  };
+  std::vector<Part> parts = {};  // further files that `file` is made of
 };
 
 /// A tensor of the model.

@@ -15,10 +15,17 @@ ConvertReport report_of(const Conversion& conversion, const std::vector<Source>&
   ConvertReport report;
   report.config = conversion.config;
   report.fresh = conversion.fresh;
+  std::vector<std::size_t> inputs;  // of the sources
+  const auto add = [&](const Source& s, const std::string& path, const std::string& format,
+                       const std::shared_future<std::string>& sha256) -> ConvertReport::Input& {
+    return report.inputs.emplace_back(
+        ConvertReport::Input{path, format, std::string(s.mapping->name), std::string(s.mapping->what),
+                             std::string(s.mapping->licence), sha256.valid() ? sha256.get() : std::string()});
+  };
   for (const Source& s : sources) {
-    report.inputs.push_back({s.file->path(), s.file->format(), std::string(s.mapping->name),
-                             std::string(s.mapping->what), std::string(s.mapping->licence),
-                             s.sha256.valid() ? s.sha256.get() : std::string()});
+    inputs.push_back(report.inputs.size());
+    add(s, s.file->path(), s.file->format(), s.sha256);
+    for (const Source::Part& part : s.parts) add(s, part.path, part.format, part.sha256).part_of = s.file->path();
   }
   for (const Taken& t : conversion.taken) {
     if (!t.stored) {
@@ -26,11 +33,11 @@ ConvertReport report_of(const Conversion& conversion, const std::vector<Source>&
       continue;
     }
     report.used.push_back({t.stored->name, t.name, sources[t.source].file->path()});
-    ++report.inputs[t.source].taken;
+    ++report.inputs[inputs[t.source]].taken;
   }
   for (const Ignored& i : conversion.ignored) {
     report.ignored.push_back({i.name, i.reason, sources[i.source].file->path()});
-    ++report.inputs[i.source].ignored;
+    ++report.inputs[inputs[i.source]].ignored;
   }
   return report;
 }
@@ -65,6 +72,7 @@ void check_result(ConvertReport& report) {
   if (!report.fresh.empty()) partial.emplace_back("generator");
   ModelCheck found = check_model(model, report.config, partial);
   report.networks = std::move(found.networks);
+  if (model.contains("face_model/mean_shape")) report.networks.emplace_back("face_model");
   report.absent = std::move(found.absent);
   report.problems = std::move(found.problems);
 }
@@ -73,8 +81,12 @@ void check_result(ConvertReport& report) {
 
 ConvertReport convert(std::vector<Source> sources, const std::string& output, const ConvertOptions& options) {
   for (const Source& s : sources) {
-    std::error_code ignored;
-    check<CheckpointError>(!std::filesystem::equivalent(s.file->path(), output, ignored), output,
+    const auto is_output = [&](const std::string& path) {
+      std::error_code ignored;
+      return std::filesystem::equivalent(path, output, ignored);
+    };
+    const bool part = std::any_of(s.parts.begin(), s.parts.end(), [&](const auto& p) { return is_output(p.path); });
+    check<CheckpointError>(!part && !is_output(s.file->path()), output,
                            ": is one of the inputs: give the model another name");
   }
   const Conversion conversion = prepare(sources, options);

@@ -13,6 +13,7 @@ struct ConvertReport {
   struct Input {
     std::string file, format, mapping, what, licence, sha256;
     std::size_t taken = 0, ignored = 0;  // tensors
+    std::string part_of = {};            // the input that has what was made of this one
   };
   struct Name {
     std::string from, to, file;  // `to` is the reason if the tensor was ignored
@@ -33,8 +34,9 @@ struct ConvertReport {
   std::string json() const;
 };
 
-/// Opens a file, recognises it, and begins to hash it. Throws WeightFileError; CheckpointError for a face model.
-Source open_source(const std::string& path, const ConvertOptions& options);
+/// Opens files, recognises them, and begins to hash them. The parts of a Basel Face Model become one source, under the
+/// name of the first of them. Throws WeightFileError; CheckpointError for a face model.
+std::vector<Source> open_sources(const std::vector<std::string>& paths, const ConvertOptions& options);
 
 /// Writes the model and reads it again to check it. The file appears complete or not at all; values are read and
 /// written one tensor after the other. Its metadata says which files it comes from, by their hashes. Throws

@@ -20,6 +20,10 @@ std::unique_ptr<WeightFile> open_safetensors(io::MappedFile bytes, const std::st
 std::unique_ptr<WeightFile> open_safetensors_shards(const io::MappedFile& bytes, const std::string& file);
 /// The initializers of an ONNX model; their values may lie in other files in the folder of `file` or below it.
 std::unique_ptr<WeightFile> open_onnx(io::MappedFile bytes, const std::string& file);
+/// Exp_Pca.bin (io/basel_parts.hpp): expMU [V,3] and expPC [K,V,3].
+std::unique_ptr<WeightFile> open_expression_basis(io::MappedFile bytes, const std::string& file);
+/// std_exp.txt: numbers as text, expEV [K] in float64.
+std::unique_ptr<WeightFile> open_numbers(const io::MappedFile& bytes, const std::string& file);
 /// The numeric matrices of a MATLAB v5 file, as float64.
 std::unique_ptr<WeightFile> open_matlab(const std::string& path);
 

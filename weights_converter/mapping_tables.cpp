@@ -108,7 +108,11 @@ constexpr auto vgg16_rules = std::to_array<NameRule>({
 });
 
 // 3D face models: BFM_model_front.mat of Deep3DFaceRecon, and the light model of ICT-FaceKit.
-constexpr auto bfm_marks = std::to_array<Names>({"meanshape+idBase+exBase"});
+// BFM_model_front.mat is made of several files, each of which is known as a part.
+constexpr auto bfm_marks = std::to_array<Names>({"meanshape+idBase+exBase", "shapePC+shapeEV+shapeMU", "expPC", "expEV",
+                                                 "trimIndex", "idx", "tri+point_buf+keypoints"});
+constexpr auto landmark_marks = std::to_array<Names>({"lm"});
+constexpr auto landmark_rules = std::to_array<NameRule>({{"lm", "", "alignment has the same points built in"}});
 constexpr auto ict_marks = std::to_array<Names>({"neutral+identity+expression"});
 
 constexpr auto tables = std::to_array<Mapping>({
@@ -129,6 +133,7 @@ constexpr auto tables = std::to_array<Mapping>({
      bfm_marks,
      {},
      true},
+    {"similarity-lm3d", "the mean landmarks of Deep3DFaceRecon", "MIT", landmark_marks, landmark_rules},
     {"ict-facekit", "the light model of ICT-FaceKit", "MIT", ict_marks, {}, true},
 });
 

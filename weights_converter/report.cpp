@@ -22,8 +22,10 @@ std::string ConvertReport::text() const {
   std::string text =
       str(output, ": ", config.name, ", ", config.resolution, " px, ", used.size() + constants.size(), " tensors\n");
   for (const Input& input : inputs) {
-    text += str("  ", input.file, ": ", input.what, " (", input.format, ", --map ", input.mapping, "): ", input.taken,
-                " tensors used, ", input.ignored, " ignored\n    licence: ", input.licence, "\n");
+    text += str("  ", input.file, ": ", input.what, " (", input.format, ", --map ", input.mapping, "): ",
+                input.part_of.empty() ? str(input.taken, " tensors used, ", input.ignored, " ignored")
+                                      : str("a part of what ", input.part_of, " gives"),
+                "\n    licence: ", input.licence, "\n");
     if (!input.sha256.empty()) text += str("    sha256: ", input.sha256, "\n");
     std::map<std::string, std::vector<std::string>> by_reason;
     for (const Name& name : ignored)
@@ -56,6 +58,7 @@ std::string ConvertReport::json() const {
                                 .set("map", input.mapping)
                                 .set("licence", input.licence)
                                 .set("sha256", input.sha256)
+                                .set("part_of", input.part_of)
                                 .set("used", names(used, input.file))
                                 .set("ignored", names(ignored, input.file)));
   }

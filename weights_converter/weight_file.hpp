@@ -47,7 +47,8 @@ class WeightFile {
   virtual ~WeightFile() = default;
 
   const std::string& path() const { return path_; }
-  /// "zip" or "legacy" (PyTorch from 1.6 on, and before), "safetensors", "safetensors shards", "onnx", "matlab".
+  /// "zip" or "legacy" (PyTorch from 1.6 on, and before), "safetensors", "safetensors shards", "onnx", "matlab",
+  /// "expression basis" and "numbers" (parts of the Basel Face Model that are no MATLAB files).
   const std::string& format() const { return format_; }
   /// In the order in which the file names them.
   const std::vector<StoredTensor>& tensors() const { return tensors_; }

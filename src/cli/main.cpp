@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   using namespace g2face;
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
+  std::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is an error of write(), as a full disk is
   int code = cli::exit_code::ok;
   CLI::App app("g2face: reversible face anonymization", "g2face");
   app.set_version_flag("--version", version_text);  // asked for when needed: it loads libraries

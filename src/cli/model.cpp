@@ -122,8 +122,8 @@ int check_file(const std::string& file, bool json) {
   return exit_code::ok;
 }
 
-int import_face(const std::string& file, const std::string& output) {
-  const Parameters parameters = io::import_face_model(file);
+int import_face(const std::vector<std::string>& files, const std::string& output) {
+  const Parameters parameters = io::import_face_model(files);
   const FaceModel model = FaceModel::of(parameters);
   parameters.save(output);
   say(LogLevel::info, str(output, ": ", model.facts.name, ", ", model.vertices, " vertices, ",
@@ -193,10 +193,15 @@ void add_model(CLI::App& app, int& code) {
 
   const auto output = std::make_shared<std::string>();
   CLI::App* import = model->add_subcommand("import-face", "Make a 3D face model of BFM_model_front.mat or ICT-FaceKit");
-  import->add_option("file", *file, "MATLAB file of the Basel Face Model, or safetensors of ICT-FaceKit")->required();
+  const auto files = std::make_shared<std::vector<std::string>>();
+  import
+      ->add_option("files", *files,
+                   "MATLAB file of the Basel Face Model, or all the files that it is made of; or safetensors of "
+                   "ICT-FaceKit")
+      ->required();
   import->add_option("-o,--output", *output, "safetensors file to write")->required();
   add_log_options(*import);
-  import->callback([file, output, &code] { code = import_face(*file, *output);
+  import->callback([files, output, &code] { code = import_face(*files, *output);
 });
 
 const auto into = std::make_shared<std::string>();

@@ -7,6 +7,7 @@
 
 #include "g2face/models/face_model.hpp"
 #include "io/atomic_file.hpp"
+#include "io/basel_parts.hpp"
 #include "io/input_file.hpp"
 #include "io/matlab.hpp"
 
@@ -39,9 +40,23 @@ std::array<double, 3> recentre(Tensor& points) {
 
 // --- BFM_model_front.mat ---
 
+/// What the parts of the Basel Face Model give, as that file has it.
+class BaselParts {
+ public:
+  explicit BaselParts(std::span<const std::string> paths) : variables_(front_of_basel_parts(paths)) {}
+
+  bool has(const std::string& name) const { return variables_.contains(name); }
+  Tensor matrix(const std::string& name) const { return variables_.at(name); }
+
+ private:
+  std::map<std::string, Tensor, std::less<>> variables_;
+};
+
+/// Of a MatlabFile or BaselParts; `path` is its name in messages.
+template <class File>
 class BaselFaceModel {
  public:
-  explicit BaselFaceModel(const std::string& path) : path_(path), file_(path) {}
+  BaselFaceModel(std::string path, File file) : path_(std::move(path)), file_(std::move(file)) {}
 
   Parameters read() {
     Parameters to;
@@ -106,7 +121,7 @@ class BaselFaceModel {
   static Tensor flat(const Tensor& t) { return t.reshape({t.numel()}); }
 
   std::string path_;
-  MatlabFile file_;
+  File file_;
   std::int64_t vertices_ = 0;
 };
 
@@ -205,10 +220,15 @@ class IctFaceKit {
   std::int64_t vertices_ = 0;
 };
 
-bool begins_with(const std::string& path, std::string_view text) {
+/// What a file looks like.
+struct Looks {
+  bool matlab = false, basel_part = false;  // one of the parts that are no MATLAB files
+};
+Looks looks_of(const std::string& path) {
   try {
     const MappedFile file = map_file(path);
-    return file.bytes.size() >= text.size() && std::equal(text.begin(), text.end(), file.bytes.begin());
+    const std::string_view text(reinterpret_cast<const char*>(file.bytes.data()), file.bytes.size());
+    return {text.starts_with("MATLAB"), expression_basis(file.bytes) || numbers_in_text(text)};
   } catch (const FileError& e) {
     throw CheckpointError(e.what());
   }
@@ -216,10 +236,16 @@ bool begins_with(const std::string& path, std::string_view text) {
 
 }  // namespace
 
-Parameters import_face_model(const std::string& path) {
+Parameters import_face_model(std::span<const std::string> paths) {
+  check<CheckpointError>(!paths.empty(), "no file of a face model is given");
+  const std::string& path = paths[0];
   Parameters result;
-  if (begins_with(path, "MATLAB")) {
-    result = BaselFaceModel(path).read();
+  const Looks looks = looks_of(path);
+  const bool whole = paths.size() == 1 && looks.matlab && MatlabFile(path).has("meanshape");
+  if (whole) {
+    result = BaselFaceModel(path, MatlabFile(path)).read();
+  } else if (paths.size() > 1 || looks.matlab || looks.basel_part) {
+    result = BaselFaceModel(str(path, " and the other parts"), BaselParts(paths)).read();
   } else {
     const Parameters file = Parameters::load(path);
     check<CheckpointError>(file.contains("neutral"), path,

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <span>
 
 #include "io/atomic_file.hpp"
 #include "io/input_file.hpp"
+#include "io/matlab_structure.hpp"
 
 #ifdef G2FACE_WITH_MATIO
 #include <matio.h>
@@ -16,32 +16,6 @@ namespace g2face::io {
 #ifdef G2FACE_WITH_MATIO
 
 namespace {
-
-constexpr std::size_t header_bytes = 128;
-
-std::uint32_t word(std::span<const std::uint8_t> bytes, std::size_t at) {
-  std::uint32_t value = 0;
-  std::memcpy(&value, bytes.data() + at, sizeof value);
-  return value;
-}
-
-/// Refuses what is no v5 file of this byte order, or does not consist of whole elements, before matio sees it.
-void check_structure(const std::string& path, std::span<const std::uint8_t> bytes) {
-  check<CheckpointError>(bytes.size() >= header_bytes, path, ": is no MATLAB file (it has ", bytes.size(), " bytes)");
-  const bool little = bytes[126] == 'I' && bytes[127] == 'M';
-  const unsigned version = bytes[125] * 256U + bytes[124];
-  check<CheckpointError>(!(little && version == 0x0200), path,
-                         ": is a MATLAB v7.3 file, which is not read; save it with -v7");
-  check<CheckpointError>(little && version == 0x0100, path, ": is no MATLAB v5 file");
-  for (std::size_t at = header_bytes; at < bytes.size();) {
-    check<CheckpointError>(bytes.size() - at >= 8, path, ": ends inside an element");
-    const std::uint32_t type = word(bytes, at), size = word(bytes, at + 4);
-    check<CheckpointError>(type == MAT_T_MATRIX || type == MAT_T_COMPRESSED, path, ": holds an element of type ", type,
-                           " at byte ", at, ", expected a matrix");
-    check<CheckpointError>(size <= bytes.size() - at - 8, path, ": ends inside the element at byte ", at);
-    at += 8 + size;
-  }
-}
 
 struct FreeVariable {
   void operator()(matvar_t* v) const { Mat_VarFree(v); }
@@ -101,11 +75,9 @@ bool is_real_matrix(const matvar_t& v) {
          v.dims != nullptr;
 }
 
-/// How many variables there are: the file is made of them, as check_structure found.
-std::size_t count_variables(std::span<const std::uint8_t> bytes) {
-  std::size_t n = 0;
-  for (std::size_t at = header_bytes; at < bytes.size(); at += 8 + word(bytes, at + 4)) ++n;
-  return n;
+/// Deflate makes at most 1032 bytes of one, and an element takes one at least.
+std::size_t most_elements(std::size_t file_bytes) {
+  return std::min(static_cast<std::size_t>(MatlabFile::limit), 1032 * file_bytes);
 }
 
 MatioVariable information(void* file, const std::string& name) {
@@ -118,7 +90,10 @@ bool has_matlab() { return true; }
 
 MatlabFile::MatlabFile(std::string path) : path_(std::move(path)) {
   try {
-    check_structure(path_, map_file(path_).bytes);
+    const MappedFile mapped = map_file(path_);
+    check_matlab_structure(path_, mapped.bytes);
+    variables_ = count_matlab_variables(mapped.bytes);
+    most_ = most_elements(mapped.bytes.size());
   } catch (const FileError& e) {
     throw CheckpointError(e.what());
   }
@@ -132,19 +107,15 @@ bool MatlabFile::has(const std::string& name) const { return information(file_.g
 
 std::vector<MatlabFile::Variable> MatlabFile::matrices() const {
   auto* file = static_cast<mat_t*>(file_.get());
-  const MappedFile mapped = map_file(path_);
-  const std::size_t expected = count_variables(mapped.bytes);
-  // Deflate makes at most 1032 bytes of one, and an element takes one at least.
-  const std::size_t most = std::min(static_cast<std::size_t>(limit), 1032 * mapped.bytes.size());
   std::vector<Variable> found;
   Mat_Rewind(file);
-  for (std::size_t i = 0; i < expected; ++i) {
+  for (std::size_t i = 0; i < variables_; ++i) {
     const MatioVariable v(Mat_VarReadNextInfo(file));
-    check<CheckpointError>(v != nullptr, path_, ": variable ", i + 1, " of ", expected, " is damaged");
+    check<CheckpointError>(v != nullptr, path_, ": variable ", i + 1, " of ", variables_, " is damaged");
     const bool has_values = is_real_matrix(*v) && v->dims[0] > 0 && v->dims[1] > 0;
     if (!has_values || v->name == nullptr) continue;
-    check<CheckpointError>(v->dims[0] <= most && v->dims[1] <= most / v->dims[0], path_, ": '", v->name,
-                           "' is a matrix of ", v->dims[0], " x ", v->dims[1], ", expected at most ", most,
+    check<CheckpointError>(v->dims[0] <= most_ && v->dims[1] <= most_ / v->dims[0], path_, ": '", v->name,
+                           "' is a matrix of ", v->dims[0], " x ", v->dims[1], ", expected at most ", most_,
                            " elements");
     found.push_back({v->name, static_cast<std::int64_t>(v->dims[0]), static_cast<std::int64_t>(v->dims[1])});
   }
@@ -156,9 +127,8 @@ Tensor MatlabFile::matrix(const std::string& name) const {
   check<CheckpointError>(v != nullptr, path_, ": has no variable '", name, "', or a damaged one");
   check<CheckpointError>(is_real_matrix(*v), path_, ": '", name, "' is not a matrix of real numbers");
   const std::size_t rows = v->dims[0], columns = v->dims[1];
-  constexpr auto most = static_cast<std::size_t>(limit);
-  check<CheckpointError>(rows > 0 && columns > 0 && rows <= most && columns <= most / rows, path_, ": '", name,
-                         "' is a matrix of ", rows, " x ", columns, ", expected 1 to ", limit, " elements");
+  check<CheckpointError>(rows > 0 && columns > 0 && rows <= most_ && columns <= most_ / rows, path_, ": '", name,
+                         "' is a matrix of ", rows, " x ", columns, ", expected 1 to ", most_, " elements");
   const int failed = Mat_VarReadDataAll(static_cast<mat_t*>(file_.get()), v.get());
   const bool whole = failed == 0 && v->data != nullptr && v->data_size > 0 &&
                      v->nbytes == rows * columns * static_cast<std::size_t>(v->data_size) &&

@@ -15,8 +15,8 @@ bool has_matlab();
 
 class MatlabFile {
  public:
-  /// Throws CheckpointError, "FILE: what", unless it is a v5 file whose parts lie inside it (v7.3 files, which are
-  /// HDF5, are refused).
+  /// Throws CheckpointError, "FILE: what", unless it is a v5 file whose parts lie inside it (matlab_structure.hpp; v7.3
+  /// files, which are HDF5, are refused).
   explicit MatlabFile(std::string path);
 
   bool has(const std::string& name) const;
@@ -29,13 +29,14 @@ class MatlabFile {
   std::vector<Variable> matrices() const;
   /// A variable of any numeric class, however its numbers are stored, as an f64 [rows,columns] in row-major order.
   /// Throws CheckpointError naming file and variable if there is none, or it is no real matrix, or damaged, or has more
-  /// than `limit` elements.
+  /// elements than `limit` or than could be packed into the file.
   Tensor matrix(const std::string& name) const;
 
   static constexpr std::int64_t limit = std::int64_t{1} << 27;
 
  private:
   std::string path_;
+  std::size_t variables_ = 0, most_ = 0;  // how many there are; elements that one may have
   std::shared_ptr<void> file_;
 };
 

@@ -57,6 +57,17 @@ TEST_CASE("an image compared with itself is perfect") {
   CHECK(r.says("\"ssim\":1.0"));
 }
 
+TEST_CASE("a limit on file sizes is an error that leaves nothing, as a full disk is") {
+  const Place p;
+  const std::size_t before = p.files();
+  const Outcome r = run_shell("ulimit -f 64; " + program("model init --config g2face-slim-64 -o " + p.in("new")));
+  CAPTURE(r.text);
+  CHECK(r.code == 5);
+  CHECK(r.one_error());
+  CHECK(r.says("File too large: raise the limit for file sizes"));
+  CHECK(p.files() == before);
+}
+
 TEST_CASE("bad inputs: one line that names the file, exit code 3, nothing left behind") {
   const Place p;
   write_text(p.dir / "empty.png", "");

@@ -21,6 +21,7 @@ PATH is a golden folder (with ops/, nets/, images/ and perhaps manifests/), one 
   --threads N                   threads of a computation (default: all)
   --jobs N                      operator cases at once (default 1)
   --manifests DIR, --images DIR in place of the folders beside the golden files
+  --model FILE                  weights of single networks from a model, which must hold the recorded ones
   --only PATTERN                cases whose name contains PATTERN; * stands for any text
   --max-parameters N            leave out operator cases with more
   --no-stages                   leave out the inner stages of networks
@@ -83,6 +84,8 @@ CommandLine parse(const std::vector<std::string>& arguments) {
       o.manifests = value();
     else if (a == "--images")
       o.images = value();
+    else if (a == "--model")
+      o.model = value();
     else if (a == "--only")
       o.only = value();
     else if (a == "--no-stages")

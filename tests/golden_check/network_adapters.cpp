@@ -82,9 +82,15 @@ void build_lpips(NetworkGraph& n, std::int64_t, const InputSource& source, Input
 }
 
 constexpr NetworkAdapter table[] = {
-    {"generator", build_generator}, {"discriminator", build_discriminator},      {"style_mlp", build_style_mlp},
-    {"map_2_id", build_map_2_id},   {"arcface_iresnet", build_arcface},          {"recon_resnet", build_recon},
-    {"lpips_vgg", build_lpips},     {"hiding_extractor", build_extractor, true}, {"mobilefacenet", build_mobilefacenet},
+    {"generator", build_generator, "generator"},
+    {"discriminator", build_discriminator, "discriminator"},
+    {"style_mlp", build_style_mlp, "style_mlp"},
+    {"map_2_id", build_map_2_id, "map_2_id"},
+    {"arcface_iresnet", build_arcface, "arcface"},
+    {"recon_resnet", build_recon, "recon"},
+    {"lpips_vgg", build_lpips, "lpips"},
+    {"hiding_extractor", build_extractor, "hiding_extractor", true},
+    {"mobilefacenet", build_mobilefacenet, "arcface"},
 };
 
 }  // namespace

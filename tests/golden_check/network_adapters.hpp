@@ -39,7 +39,8 @@ struct NetworkAdapter {
   std::string_view name;  // "generator256" is "generator" and a number
   /// Adds the network to the graph and fetches its inputs.
   void (*build)(NetworkGraph& n, std::int64_t number, const InputSource& source, InputTensors& tensors);
-  bool logits = false;  // whose largest absolute error counts too
+  std::string_view in_model;  // what the network is called in a model
+  bool logits = false;        // whose largest absolute error counts too
 };
 
 struct FoundNetwork {

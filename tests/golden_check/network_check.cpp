@@ -193,7 +193,9 @@ void check_network(const fs::path& path, const NetworkFolders& folders, const Ne
     report.add(timed(stem + "/" + c, [&](CaseResult& result) {
       std::vector<Finding> first;
       if (!weights) {
-        weights = Weights::make(folders.manifests, file.network);
+        weights = options.model
+                      ? Weights::of_model(folders.manifests, file.network, *options.model, found.adapter->in_model)
+                      : Weights::make(folders.manifests, file.network);
         first = check_weights(*weights, folders);
       }
       std::vector<Finding> rest = NetworkCase(file, c, *weights, options).run(*found.adapter, found.number, real);

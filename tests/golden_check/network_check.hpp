@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "g2face/parameters.hpp"
 #include "report.hpp"
 #include "tolerance.hpp"
 
@@ -17,6 +18,7 @@ struct NetworkOptions {
   Arithmetic arithmetic;
   bool stages = true;
   std::function<bool(const std::string&)> wanted;  // by the name of a case in the report
+  const Parameters* model = nullptr;               // whose weights are used; null: made by the manifests
 };
 
 /// `path` is NAME.safetensors, with NAME.json beside it, or NAME.json alone. What is wrong with them becomes a failed

@@ -69,10 +69,11 @@ void check_op_file(const fs::path& path, const SuiteOptions& options, Report& re
   for (std::optional<CaseResult>& r : results) report.add(std::move(*r));
 }
 
-void check_file(const fs::path& path, const NetworkFolders& folders, const SuiteOptions& options, Report& report) {
+void check_file(const fs::path& path, const NetworkFolders& folders, const SuiteOptions& options,
+                const Parameters* model, Report& report) {
   if (is_for_networks(path)) {
     const auto wanted = [&](const std::string& name) { return matches(name, options.only); };
-    check_network_file(path, folders, {options.arithmetic, options.stages, wanted}, report);
+    check_network_file(path, folders, {options.arithmetic, options.stages, wanted, model}, report);
   } else {
     check_op_file(path, options, report);
   }
@@ -131,7 +132,9 @@ void check_path(const fs::path& path, const SuiteOptions& options, Report& repor
       if (fs::is_directory(path / part))
         for (const fs::path& f : golden_files(path / part)) files.push_back(f);
   check<FormatError>(!files.empty(), path.string(), ": holds no golden files (.safetensors)");
-  for (const fs::path& f : files) check_file(f, folders, options, report);
+  std::optional<Parameters> model;
+  if (options.model) model = Parameters::load(options.model->string());
+  for (const fs::path& f : files) check_file(f, folders, options, model ? &*model : nullptr, report);
 }
 
 }  // namespace g2face::golden

@@ -15,6 +15,9 @@ struct SuiteOptions {
   Arithmetic arithmetic;
   /// Folders of manifests and of pictures; by default those beside the golden files, else the project's own.
   std::optional<std::filesystem::path> manifests, images;
+  /// The file of a model whose weights single networks are run with, in place of those that the manifests make. It must
+  /// hold the recorded ones.
+  std::optional<std::filesystem::path> model;
   std::string only;    // a case is checked if its name contains this; '*' stands for any text
   bool stages = true;  // compare inner stages of networks too
   int jobs = 1;        // operator cases that run at once

@@ -1,5 +1,6 @@
 #include "weights.hpp"
 
+#include <map>
 #include <set>
 
 #include "g2face/manifest.hpp"
@@ -12,6 +13,24 @@ namespace g2face::golden {
 Weights Weights::make(const std::filesystem::path& manifests, const std::string& network) {
   const std::filesystem::path file = manifests / (network + ".json");
   return {network, manifest_names(file), load_manifest(file, network + "/")};
+}
+
+Weights Weights::of_model(const std::filesystem::path& manifests, const std::string& network, const Parameters& model,
+                          std::string_view in_model) {
+  Weights weights = make(manifests, network);
+  std::map<const void*, Tensor> taken;  // by the recorded tensor, which may have a second name
+  for (const std::string& name : weights.names) {
+    const std::string key = str(network, "/", name), wanted = str(in_model, "/", name);
+    const Tensor recorded = weights.tensors.at(key);
+    if (model.contains(wanted)) {
+      const Tensor& t = model.at(wanted);
+      taken[recorded.data()] = is_float(t.dtype()) ? t.to(DType::f32) : t;
+    }
+    const auto found = taken.find(recorded.data());
+    check<CheckpointError>(found != taken.end(), "the model lacks ", wanted);
+    weights.tensors.set(key, found->second);
+  }
+  return weights;
 }
 
 std::optional<Checksums> checksums(const std::filesystem::path& manifests, const Weights& weights) {

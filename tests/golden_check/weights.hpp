@@ -18,6 +18,10 @@ struct Weights {
 
   /// By the manifest NETWORK.json of the folder. Throws CheckpointError.
   static Weights make(const std::filesystem::path& manifests, const std::string& network);
+  /// The same names with the values that a model has below the name `in_model`; 16-bit floats become f32. Throws
+  /// CheckpointError too if the model lacks one.
+  static Weights of_model(const std::filesystem::path& manifests, const std::string& network, const Parameters& model,
+                          std::string_view in_model);
 };
 
 /// SHA-256 of all tensors in the order of the manifest, and the one that checksums.json of the folder records. Nothing

@@ -7,7 +7,7 @@
 #include "io/temporary_folder.hpp"
 #include "models/tiny.hpp"
 #include "weights_converter/commands.hpp"
-#include "weights_converter/pickle_builder.hpp"
+#include "weights_converter/state_dict.hpp"
 
 using namespace g2face;
 using namespace g2face::test;
@@ -29,18 +29,11 @@ bool has(const std::string& text, const std::string& words) { return text.find(w
 
 /// {"map_2_id": {...}} as torch.save writes it.
 std::string saved(const Parameters& parameters) {
-  std::vector<std::string> items, storages;
-  for (const auto& [name, t] : parameters) {
-    const std::string key = std::to_string(storages.size() / 2);
-    std::vector<std::int64_t> shape(t.shape().begin(), t.shape().end()), strides(shape.size(), 1);
-    if (shape.size() == 2) strides[0] = shape[1];
-    items.push_back(pickled::text(name.substr(name.find('/') + 1)));
-    items.push_back(pickled::tensor(
-        pickled::storage(t.dtype() == DType::i64 ? "LongStorage" : "FloatStorage", key, t.numel()), 0, shape, strides));
-    storages.push_back(key);
-    storages.emplace_back(static_cast<const char*>(t.data()), t.bytes());
-  }
-  return torch_zip(pickled::dict({pickled::text("map_2_id"), pickled::dict(items)}), storages);
+  SavedTensors tensors;
+  std::vector<std::pair<std::string, Tensor>> entries;
+  for (const auto& [name, t] : parameters) entries.emplace_back(name.substr(name.find('/') + 1), t);
+  const std::string network = tensors.dict(entries);
+  return torch_zip(pickled::dict({pickled::text("map_2_id"), network}), tensors.storages);
 }
 
 struct Place {

@@ -1,31 +1,23 @@
 #include <filesystem>
 
+#include "weights_converter/onnx_builder.hpp"
 #include "weights_converter/opened.hpp"
 #include "weights_converter/zip_builder.hpp"
 
 using namespace g2face;
 using namespace g2face::test;
-using weights::ElementType;
+using onnx::bytes;
+using onnx::external;
+using onnx::external_field;
+using onnx::number;
+using onnx::varint;
 using weights::open_onnx;
 
 namespace {
 
-std::string varint(std::uint64_t n) {
-  std::string out;
-  for (; n >= 0x80; n >>= 7) out += static_cast<char>(0x80 | (n & 0x7f));
-  return out + static_cast<char>(n);
-}
-std::string number(unsigned field, std::uint64_t value) { return varint(field << 3) + varint(value); }
-std::string bytes(unsigned field, const std::string& data) {
-  return varint(field << 3 | 2) + varint(data.size()) + data;
-}
-
 /// A model whose graph has one initializer, "w".
 std::string model_of(const std::vector<std::uint64_t>& shape, unsigned type, const std::string& data) {
-  std::string tensor;
-  for (const std::uint64_t n : shape) tensor += number(1, n);
-  tensor += number(2, type) + bytes(8, "w") + data;
-  return number(1, 8) + bytes(2, "test") + bytes(7, bytes(2, "graph") + bytes(5, tensor));
+  return onnx::model(onnx::initializer("w", shape, type, data));
 }
 std::string refused(const std::vector<std::uint64_t>& shape, unsigned type, const std::string& data) {
   return refusal(open_onnx, model_of(shape, type, data));
@@ -35,12 +27,6 @@ std::string read(const std::vector<std::uint64_t>& shape, unsigned type, const s
   const auto file = opened(open_onnx, model);
   CHECK(file->tensors().at(0).name == "w");
   return values_of(*file, file->tensors()[0]);
-}
-std::string external(const std::string& location, const std::string& more = "") {
-  return bytes(13, bytes(1, "location") + bytes(2, location)) + more + number(14, 1);
-}
-std::string external_field(const std::string& key, const std::string& value) {
-  return bytes(13, bytes(1, key) + bytes(2, value));
 }
 
 }  // namespace
