@@ -1,3 +1,5 @@
+#include "kernels/cpu/winograd_weight_grad.hpp"
+
 #include <algorithm>
 #include <array>
 #include <string_view>
@@ -5,7 +7,6 @@
 #include "kernels/cpu/gemm_blocking.hpp"
 #include "kernels/cpu/layout.hpp"
 #include "kernels/cpu/winograd.hpp"
-#include "kernels/cpu/winograd_weight_grad_plan.hpp"
 
 namespace g2face::cpu {
 namespace winograd {

@@ -9,7 +9,7 @@
 #include <cstddef>
 
 #include "kernels/cpu/winograd_transforms.hpp"
-#include "kernels/cpu/winograd_weight_grad_plan.hpp"
+#include "kernels/cpu/winograd_weight_grad.hpp"
 
 namespace g2face::cpu::winograd::G2FACE_ISA {
 namespace {

@@ -14,7 +14,6 @@
 namespace g2face::payload {
 namespace {
 
-
 /// The exponents that bits of floats have at the positions that carry nothing: those of normal values.
 void fill_exponents(std::span<std::uint8_t> bits, const Random& random) {
   std::array<std::uint32_t, 2> drawn{};
