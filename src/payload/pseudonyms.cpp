@@ -35,8 +35,8 @@ std::vector<float> direction(std::span<const float> x) {
 }
 
 std::vector<std::uint8_t> associated(const std::string& model) {
-  std::vector<std::uint8_t> data(begins.begin(), begins.end());
-  data.insert(data.end(), model.begin(), model.end());
+  std::vector<std::uint8_t> data(begins.size() + model.size());
+  std::copy(model.begin(), model.end(), std::copy(begins.begin(), begins.end(), data.begin()));
   return data;
 }
 
