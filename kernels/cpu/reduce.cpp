@@ -143,7 +143,9 @@ Step short_runs_step(const Problem& problem, int threads) {
         double sum = 0;
         for (std::int64_t r = 0; r < reduced; ++r) {
           const float* x = b.get<float>(0) + p->kept[i] + p->reduced[r];
-          for (std::int64_t k = 0; k < p->run; ++k) sum += static_cast<double>(x[k]);
+          double part = 0;
+          for (std::int64_t k = 0; k < p->run; ++k) part += static_cast<double>(x[k]);
+          sum += part;
         }
         b.out_as<float>()[i] = static_cast<float>(sum);
       }

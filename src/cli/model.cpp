@@ -192,26 +192,24 @@ void add_model(CLI::App& app, int& code) {
   verify->callback([file, json, &code] { code = check_file(*file, *json); });
 
   const auto output = std::make_shared<std::string>();
-  CLI::App* import = model->add_subcommand("import-face", "Make a 3D face model of BFM_model_front.mat or ICT-FaceKit");
+  CLI::App* face = model->add_subcommand("import-face", "Make a 3D face model of BFM_model_front.mat or ICT-FaceKit");
   const auto files = std::make_shared<std::vector<std::string>>();
-  import
-      ->add_option("files", *files,
+  face->add_option("files", *files,
                    "MATLAB file of the Basel Face Model, or all the files that it is made of; or safetensors of "
                    "ICT-FaceKit")
       ->required();
-  import->add_option("-o,--output", *output, "safetensors file to write")->required();
-  add_log_options(*import);
-  import->callback([files, output, &code] { code = import_face(*files, *output);
-});
+  face->add_option("-o,--output", *output, "safetensors file to write")->required();
+  add_log_options(*face);
+  face->callback([files, output, &code] { code = import_face(*files, *output); });
 
-const auto into = std::make_shared<std::string>();
-CLI::App* identity = model->add_subcommand("import-identity", "Put a trained identity network into a model");
-identity->add_option("file", *file, "its safetensors, with the names of its authors (MobileFaceNet: conv1.0.weight)")
-    ->required();
-identity->add_option("--into", *into, "model whose configuration names that network")->required();
-identity->add_option("-o,--output", *output, "safetensors file to write (default: the model itself)");
-add_log_options(*identity);
-identity->callback([file, into, output, &code] { code = import_identity(*file, *into, *output); });
-}  // namespace g2face::cli
+  const auto into = std::make_shared<std::string>();
+  CLI::App* identity = model->add_subcommand("import-identity", "Put a trained identity network into a model");
+  identity->add_option("file", *file, "its safetensors, with the names of its authors (MobileFaceNet: conv1.0.weight)")
+      ->required();
+  identity->add_option("--into", *into, "model whose configuration names that network")->required();
+  identity->add_option("-o,--output", *output, "safetensors file to write (default: the model itself)");
+  add_log_options(*identity);
+  identity->callback([file, into, output, &code] { code = import_identity(*file, *into, *output); });
+}
 
 }  // namespace g2face::cli

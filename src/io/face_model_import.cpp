@@ -228,7 +228,8 @@ Looks looks_of(const std::string& path) {
   try {
     const MappedFile file = map_file(path);
     const std::string_view text(reinterpret_cast<const char*>(file.bytes.data()), file.bytes.size());
-    return {text.starts_with("MATLAB"), expression_basis(file.bytes) || numbers_in_text(text)};
+    const bool safetensors = text.size() > 8 && text[8] == '{' && text.substr(4, 4) == std::string_view("\0\0\0\0", 4);
+    return {text.starts_with("MATLAB"), !safetensors && (expression_basis(file.bytes) || numbers_in_text(text))};
   } catch (const FileError& e) {
     throw CheckpointError(e.what());
   }

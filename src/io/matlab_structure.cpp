@@ -62,7 +62,7 @@ void check_levels(Bytes matrix, int level, const std::string& where) {
 
 /// At most `limit` bytes of what `packed` unpacks to; `whole` says whether that is all.
 std::vector<std::uint8_t> unpacked(Bytes packed, std::size_t limit, bool& whole, const std::string& where) {
-  std::vector<std::uint8_t> out(limit);
+  std::vector<std::uint8_t> out(std::min(limit, 1032 * packed.size() + 64));  // deflate can make no more of it
   z_stream z{};
   check<CheckpointError>(inflateInit(&z) == Z_OK, where, "cannot be unpacked: memory ran out");
   z.next_in = const_cast<Bytef*>(packed.data());  // it reads only
@@ -86,12 +86,17 @@ void check_matrix(Bytes matrix, const std::string& where) {
 }
 
 void check_compressed(Bytes packed, const std::string& where) {
-  constexpr std::size_t begin_bytes = 24, tag = 8, most = std::size_t{16} << 20;
+  constexpr std::size_t begin_bytes = 32, tag = 8, most = std::size_t{16} << 20;
+  constexpr std::uint32_t dimensions_type = 5, most_dimension_bytes = 128;  // 32 of them
   bool whole = false;
   const std::vector<std::uint8_t> begin = unpacked(packed, begin_bytes, whole, where);
   check<CheckpointError>(begin.size() == begin_bytes && word(begin, 0) == matrix_type, where, "is no matrix");
   check_matrix(Bytes(begin).subspan(tag), where);
-  if (!is_nested(Bytes(begin).subspan(tag))) return;
+  if (!is_nested(Bytes(begin).subspan(tag))) {  // how much room matio makes for its dimensions
+    check<CheckpointError>(word(begin, 24) == dimensions_type && word(begin, 28) <= most_dimension_bytes, where,
+                           "is no matrix");
+    return;
+  }
   const std::vector<std::uint8_t> all = unpacked(packed, most, whole, where);
   check<CheckpointError>(whole, where, "is damaged, or a cell or structure of more than ", most, " bytes");
   Bytes rest(all);

@@ -12,7 +12,7 @@ namespace g2face {
 
 namespace {
 
-constexpr std::int64_t least_elements = 1 << 14;  // below, a pass over memory costs nothing
+constexpr std::int64_t least_elements = 1 << 13;  // below, a pass over memory costs nothing
 constexpr std::int64_t least_pixels = 64;         // kernels of convolutions have less: they are not laid out as images
 
 /// The elementwise node with these sums of its results, and no longer with results that nobody else reads.
@@ -45,8 +45,9 @@ Lowered fuse_sums(const Lowered& lowered, const PlanOptions& options) {
     if (node.op != &reduce_op || lowered.known[static_cast<std::size_t>(n)]) continue;
     const Node& from = graph.node(node.in[0].node);
     const Shape& shape = node.in[0].shape();
-    if (from.op != &pointwise_op || shape.rank() != 4 || shape.numel() < least_elements ||
-        shape[2] * shape[3] < least_pixels)
+    // Counted in one image: its bits are the same alone and in a batch.
+    if (from.op != &pointwise_op || shape.rank() != 4 || shape.numel() == 0 ||
+        shape.numel() / shape[0] < least_elements || shape[2] * shape[3] < least_pixels)
       continue;
     std::vector<int>& all = sums[node.in[0].node];
     all.push_back(n);

@@ -83,6 +83,10 @@ TEST_CASE("g2face-convert: Ctrl-C and SIGTERM in the middle of writing leave not
         continue;
       }
       CHECK(r.code == 130);
+      if (std::filesystem::exists(output)) {  // it came after the rename: the file is whole, and was being checked
+        CHECK(Parameters::load(output).size() == Parameters::load(p.input).size());
+        continue;
+      }
       CHECK(out.file_count() == 0);
       ++interrupted;
     }
