@@ -171,7 +171,7 @@ class Run {
     r.model_sha256 = model_hash_.get();
     std::error_code ignored;
     if (carriers_.file && !std::filesystem::exists(side_file_of(item.output), ignored)) return false;
-    return manifest_->has(r, sha256_if_there(item.output));
+    return manifest_->has(r, sha256_if_there(item.output), options_.identity.max_similarity);
   }
 
   void replace(const Item& item, std::span<const std::uint8_t> bytes, io::FaceRecord& r) {
@@ -193,6 +193,9 @@ class Run {
     } else {
       write_picture(item.output, result.image);
     }
+    std::error_code ignored;
+    if (!carriers_.file && std::filesystem::exists(side_file_of(item.output), ignored))
+      say(LogLevel::warning, str(side_file_of(item.output).string(), ": is of an earlier result: remove it"));
     if (!records() && !is_jpeg(item.output)) return;
 
     const std::vector<std::uint8_t> file = read_picture(item.output);

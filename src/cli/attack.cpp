@@ -159,6 +159,7 @@ class Attack {
       if (const auto identity = open(s.logits)) {
         ++read;
         const auto z = s.logits.as<float>();
+        if (payload::find_lock(z, dimension_, channel_)) continue;  // for recipients: what follows attacks key files
         targets_.push_back({{z.begin(), z.end()}, *identity, channel_, binding_});
       }
     }
@@ -412,7 +413,7 @@ class Attack {
 
 int run(const Options& o) {
   std::vector<std::filesystem::path> files;
-  for (const Item& item : find_items(o.inputs, "attack", {.recursive = o.recursive, .in_place = true})) {
+  for (const Item& item : find_items(o.inputs, "attack", {.recursive = o.recursive, .reads_only = true})) {
     files.push_back(item.input);
     if (!o.html.empty()) require_new_file(o.html, {item.input.string()});
   }

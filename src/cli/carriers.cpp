@@ -4,8 +4,10 @@
 #include <algorithm>
 #include <cctype>
 #include <string_view>
+#include <utility>
 
 #include "cli/common.hpp"
+#include "g2face/image.hpp"
 #include "io/atomic_file.hpp"
 #include "io/embedded.hpp"
 
@@ -80,15 +82,20 @@ void write_with_side(const fs::path& picture, std::span<const std::uint8_t> file
                      const Carriers& carriers) {
   std::vector<std::uint8_t> with;
   if (carriers.chunk) with = io::with_embedded(file, side, picture.string());
-  const fs::path beside = side_file_of(picture);
-  if (carriers.file) write_bytes(beside, side);  // first, so that no picture is there without it
+  check<ImageError>(std::cmp_less_equal(std::max(with.size(), side.size()), ImageLimits{}.max_file_bytes),
+                    picture.string(), ": with its side data it would be too large to be read again: leave --exact out");
+  const fs::path beside = side_file_of(picture), aside = beside.string() + ".old";
+  std::error_code none, ignored;
+  if (carriers.file) fs::rename(beside, aside, none);  // of an earlier result, which a failure brings back
   try {
+    if (carriers.file) write_bytes(beside, side);  // first, so that no picture is there without it
     write_bytes(picture, carriers.chunk ? std::span<const std::uint8_t>(with) : file);
   } catch (...) {
-    std::error_code ignored;
     if (carriers.file) fs::remove(beside, ignored);
+    if (carriers.file && !none) fs::rename(aside, beside, ignored);
     throw;
   }
+  if (carriers.file && !none) fs::remove(aside, ignored);
 }
 
 bool is_side_file(std::span<const std::uint8_t> file) { return start_of(file).starts_with("g2fside"); }
@@ -100,7 +107,15 @@ std::vector<SideData> find_side_data(const fs::path& picture, std::span<const st
   if (!inside.empty()) all.push_back({"chunk", picture, std::move(inside)});
   const fs::path beside = side_file_of(picture);
   std::error_code ignored;
-  if (fs::exists(beside, ignored)) all.push_back({"file", beside, read_picture(beside)});
+  if (fs::exists(beside, ignored)) {
+    std::vector<std::uint8_t> bytes;
+    try {
+      bytes = read_picture(beside);
+    } catch (const ImageError& e) {
+      say(LogLevel::warning, e.what());  // counts as damaged: another carrier may still open
+    }
+    all.push_back({"file", beside, std::move(bytes)});
+  }
   return all;
 }
 

@@ -162,8 +162,9 @@ std::vector<Item> find_items(const std::vector<std::string>& inputs, const fs::p
         items.push_back({path, output / path.filename().replace_extension(".png")});
         continue;
       }
-      check<UsageError>(!options.recursive || fs::equivalent(path, output, ignored) || !lies_in(output, path), in,
-                        ": the results in ", output.string(), " would be inputs of the next run: give another -o");
+      check<UsageError>(
+          options.reads_only || !options.recursive || fs::equivalent(path, output, ignored) || !lies_in(output, path),
+          in, ": the results in ", output.string(), " would be inputs of the next run: give another -o");
       const auto files = options.recursive ? images_below<fs::recursive_directory_iterator>(path)
                                            : images_below<fs::directory_iterator>(path);
       for (const fs::path& file : files) {
@@ -172,6 +173,7 @@ std::vector<Item> find_items(const std::vector<std::string>& inputs, const fs::p
     }
   }
   check<UsageError>(!items.empty(), "no images found: give image files, or folders (--recursive looks below them)");
+  if (options.reads_only) return items;
   std::map<fs::path, fs::path> by_output;
   for (const Item& item : items) {
     const auto [it, is_new] = by_output.emplace(item.output.lexically_normal(), item.input);

@@ -57,7 +57,8 @@ struct Item {
 };
 struct ItemOptions {
   bool recursive = false;
-  bool in_place = false;  // allow the result to replace the input
+  bool in_place = false;    // allow the result to replace the input
+  bool reads_only = false;  // there will be no results
 };
 /// Files, and the images in folders; for one file `output` is a file (or an existing folder), for more it is a folder
 /// that mirrors the tree, with names ending in .png. Throws UsageError if two results would have one name, or a

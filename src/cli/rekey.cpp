@@ -40,6 +40,7 @@ class Run {
       side.bytes = changed(side.bytes);
       if (side.carrier == "chunk") side.bytes = io::with_embedded(file, side.bytes, path);
     }
+    for (const SideData& side : found) io::require_replaceable(side.path);
     for (const SideData& side : found) io::replace_and_wipe(side.path, std::as_bytes(std::span(side.bytes)));
     if (pixels_too) {
       say(LogLevel::warning, str(path, ": its pixels hold a payload too, which the old secrets go on opening"));

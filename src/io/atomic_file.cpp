@@ -160,6 +160,13 @@ void write_atomically(const fs::path& path, std::uintmax_t bytes,
   temporary.commit();
 }
 
+void require_replaceable(const fs::path& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0 || ::access(path.c_str(), W_OK) != 0) fail(path, "cannot replace", errno, 0);
+  check<FileError>(info.st_nlink == 1, path.string(), ": has ", info.st_nlink - 1,
+                   " other names (hard links), which would keep what it holds: remove them first");
+}
+
 void replace_and_wipe(const fs::path& path, std::span<const std::byte> bytes) {
   const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
   if (fd < 0) fail(path, "cannot replace", errno, bytes.size());

@@ -43,6 +43,8 @@ void write_file(const std::filesystem::path& path, std::span<const std::span<con
 /// read from the disk's free space. File systems that copy on write and disks that wear evenly keep copies all the
 /// same. Throws FileError also for a file that other names share (hard links): these would keep it.
 void replace_and_wipe(const std::filesystem::path& path, std::span<const std::byte> bytes);
+/// Throws FileError where replace_and_wipe would refuse to begin.
+void require_replaceable(const std::filesystem::path& path);
 
 /// Removes the temporary files that this process is writing at the moment. Only for ending the process: a signal
 /// handler may call it (it does nothing that is not async-signal-safe), and writers still at work will fail.

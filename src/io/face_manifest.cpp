@@ -99,6 +99,8 @@ FaceRecord parse(std::string_view line_text) {
     record.carriers = {"pixels"};
   }
   record.exact = line.contains("exact") && line["exact"] == true;
+  if (const auto worst = line.find("worst_similarity"); worst != line.end() && worst->is_number())
+    record.drawn = DrawnIdentity{.draws = 1, .worst_similarity = worst->get<double>()};
   return record;
 }
 
@@ -185,14 +187,15 @@ void FaceManifest::read() {
   }
 }
 
-bool FaceManifest::has(const FaceRecord& wanted, const std::string& output_sha256) const {
+bool FaceManifest::has(const FaceRecord& wanted, const std::string& output_sha256, std::optional<double> most) const {
   const auto [begin, end] = replaced_.equal_range(output_sha256);
   return std::any_of(begin, end, [&](const auto& entry) {
     const FaceRecord& r = entry.second;
     const bool same_input = r.input_sha256 == wanted.input_sha256 || wanted.input_sha256 == output_sha256;
     return same_input && r.model_sha256 == wanted.model_sha256 && r.identity == wanted.identity &&
            r.seed == wanted.seed && r.recoverable == wanted.recoverable && r.payload == wanted.payload &&
-           r.carriers == wanted.carriers && r.exact == wanted.exact;
+           r.carriers == wanted.carriers && r.exact == wanted.exact &&
+           (!most || (r.drawn && r.drawn->worst_similarity <= *most));
   });
 }
 

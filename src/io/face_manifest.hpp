@@ -61,8 +61,9 @@ class FaceManifest {
   bool was_cut() const { return was_cut_; }
 
   /// Whether a line says that `wanted` is done: the same content of input, model and options, and `output_sha256`, the
-  /// hash of the file that now stands at its output. (Where results replace inputs, the input is that output.)
-  bool has(const FaceRecord& wanted, const std::string& output_sha256) const;
+  /// hash of the file that now stands at its output. (Where results replace inputs, the input is that output.) `most`:
+  /// and that it is no more alike than this to what it must not be like.
+  bool has(const FaceRecord& wanted, const std::string& output_sha256, std::optional<double> most = {}) const;
 
   /// Writes the line and flushes it to disk. Throws FileError, leaving the file as it was.
   void append(const FaceRecord& record);

@@ -185,6 +185,11 @@ TEST_CASE("rekey changes who can open, and --erase that anybody can; nothing els
   fs::create_hard_link(p.dir / "a.png", p.dir / "link.png");
   CHECK(rekey("--erase all").says("hard links"));
   fs::remove(p.dir / "link.png");
+  fs::create_hard_link(p.dir / "a.png.g2side", p.dir / "link");
+  CHECK(rekey("--erase all").code == 3);
+  CHECK(opens(password));
+  CHECK(!run_program("info " + p.in("a.png")).says("erased"));  // none of it
+  fs::remove(p.dir / "link");
   CHECK(rekey("--erase all").code == 0);
   CHECK(!opens(password));
   CHECK(rekey(password + " --new-key " + p.in("key")).code == 4);

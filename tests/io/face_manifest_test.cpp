@@ -28,6 +28,7 @@ FaceRecord replaced() {
   r.identity = "per-image";
   r.recoverable = true;
   r.payload = "sealed";
+  r.carriers = {"pixels"};
   r.measures = io::FaceMeasures{0.25, 0.5, 0.0, 1.5};
   return r;
 }
@@ -57,8 +58,8 @@ TEST_CASE("a line says it all, in order") {
   CHECK(io::to_json(r) ==
         "{\"input\":\"in.png\",\"input_sha256\":\"" + in +
             "\",\"action\":\"replaced\",\"box\":[1,2,3,4],\"output\":\"out.png\",\"output_sha256\":\"" + out +
-            "\",\"identity\":\"per-image\",\"seed\":7,\"recoverable\":true,\"payload\":\"sealed\",\"similarity_"
-            "before\":0.25,"
+            "\",\"identity\":\"per-image\",\"seed\":7,\"recoverable\":true,\"payload\":\"sealed\","
+            "\"carriers\":[\"pixels\"],\"similarity_before\":0.25,"
             "\"similarity_after\":0.5,\"bit_error_rate\":0.0,\"payload_margin\":1.5,"
             "\"model_sha256\":\"" +
             model + "\",\"time\":\"2026-01-31T23:59:59Z\",\"seconds\":0.5}");
@@ -106,6 +107,29 @@ TEST_CASE("what was appended is found again: same content, same model, same opti
   CHECK(!other([](FaceRecord& c) { c.seed = 1; }));
   CHECK(!other([](FaceRecord& c) { c.recoverable = false; }));
   CHECK(!other([](FaceRecord& c) { c.payload = "paper"; }));
+  CHECK(!other([](FaceRecord& c) { c.carriers = {"chunk"}; }));
+  CHECK(!other([](FaceRecord& c) { c.exact = true; }));
+  // Lines of versions that had the pixels alone.
+  std::string old = io::to_json(replaced());
+  const std::string said = R"("carriers":["pixels"],)";
+  old.erase(old.find(said), said.size());
+  const Place before;
+  before.put(old + "\n");
+  CHECK(FaceManifest(before.path).has(replaced(), out));
+}
+
+TEST_CASE("a limit of likeness: what was drawn without one, or came out more alike, has to be drawn again") {
+  const Place p;
+  FaceManifest manifest(p.path);
+  manifest.append(replaced());
+  CHECK(manifest.has(replaced(), out));
+  CHECK(!manifest.has(replaced(), out, 0.5));
+  FaceRecord drawn = replaced();
+  drawn.drawn = io::DrawnIdentity{.draws = 3, .worst_similarity = 0.25};
+  manifest.append(drawn);
+  const FaceManifest again(p.path);
+  CHECK(again.has(replaced(), out, 0.5));
+  CHECK(!again.has(replaced(), out, 0.2));
 }
 
 TEST_CASE("a last line that was cut anywhere goes away; what stands before it stays") {

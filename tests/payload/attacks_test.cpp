@@ -75,7 +75,7 @@ TEST_CASE("attacks: splices are refused, replays where the binding differs") {
   CHECK(splice(a, a, key, {.tries = 8, .seed = 1}).opened == 8);  // of one payload nothing is put together
   CHECK(replay(a, key, here).opened == 1);
   Binding elsewhere = here;
-  elsewhere.file = "b";
+  elsewhere.file = str("b");
   CHECK(replay(a, key, elsewhere).opened == 0);
   CHECK(replay(a, key_of('4'), here).opened == 0);
 }
