@@ -61,7 +61,12 @@ struct BaselFolder {
   std::string front() const { return path("BFM_model_front.mat"); }
 
   void write() const {
-    MatlabBuilder morphable, front_indices, trim_indices, info, whole;
+    write_parts();
+    write_front();
+  }
+
+  void write_parts() const {
+    MatlabBuilder morphable, front_indices, trim_indices, info;
     morphable.add("shapePC", modes, shape_modes, Stored::single)
         .add("shapeEV", 1, shape_deviations, Stored::single)
         .add("shapeMU", 1, shape_mean, Stored::single)
@@ -77,7 +82,11 @@ struct BaselFolder {
     write_expressions(static_cast<std::int32_t>(expressions), expression_modes);
     std::ofstream deviations(folder / "std_exp.txt");
     for (const double d : expression_deviations) deviations << "  " << std::setprecision(17) << d << "\r\n";
+  }
 
+  /// What the parts give, by the formulas of the reference. Indices have to be right.
+  void write_front() const {
+    MatlabBuilder whole;
     std::vector<double> mean, colours, identity, expression, texture;
     for (const double i : idx) {
       const auto front_point = static_cast<std::size_t>(i) - 1;

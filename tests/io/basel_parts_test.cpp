@@ -65,7 +65,7 @@ TEST_CASE("BFM: parts that are missing, given twice, or do not fit are named" * 
   const auto broken = [&](auto change, const std::string& words) {
     BaselFolder other;
     change(other);
-    other.write();
+    other.write_parts();
     const std::string said = message_of<CheckpointError>([&] { io::import_face_model(other.parts()); });
     CHECK_MESSAGE(said.find(words) != std::string::npos, said);
   };
