@@ -73,6 +73,13 @@ void kernel(benchmark::State& state, const Layer& l, Precision precision) {
   set_rate(state, "GFLOP/s", s.flops);
 }
 
+/// The gradient of the weights for two images, as training has it; `strict` is oneDNN's.
+void weight_grad(benchmark::State& state, const Layer& l, Precision precision) {
+  const Sizes s = sizes_of(l, 2);
+  run(state, {conv2d_weight_grad_op, s.attrs, {{DType::f32, s.x}, {DType::f32, s.y}}, {}, precision});
+  set_rate(state, "GFLOP/s", s.flops);
+}
+
 void cuda_kernel(benchmark::State& state, const Layer& l, std::int64_t n, Precision precision) {
   const Sizes s = sizes_of(l, n);
   Call call = call_of(l, s, precision);
@@ -116,6 +123,10 @@ const bool registered = [] {
     for (const auto& [name, precision] : {std::pair{"strict", Precision::strict}, std::pair{"fast", Precision::fast},
                                           std::pair{"bf16", Precision::bf16}}) {
       add(str("conv2d/", l.name, "/", name), [&l, p = precision](benchmark::State& state) { kernel(state, l, p); });
+    }
+    for (const auto& [name, precision] : {std::pair{"strict", Precision::strict}, std::pair{"fast", Precision::fast}}) {
+      add(str("conv2d_weight_grad/", l.name, "/", name),
+          [&l, p = precision](benchmark::State& state) { weight_grad(state, l, p); });
     }
     for (const std::int64_t n : {1, 16}) {
       for (const Precision p : {Precision::strict, Precision::tf32, Precision::bf16, Precision::f16}) {

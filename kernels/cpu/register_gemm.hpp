@@ -100,6 +100,20 @@ constexpr size_t min_of(size_t a, size_t b) { return a < b ? a : b; }
 
 // ---- register block of the GEMM ----
 
+// sum[row][col][16] (+)= acc[row][col]
+template <size_t Rows, size_t Cols>
+G2FACE_INLINE void store_sums(Vec (&acc)[Rows][Cols], float* sum, size_t row_stride, bool add) {
+  unroll<Rows * Cols>([&](auto i) G2FACE_INLINE_LAMBDA {
+    float* p = sum + (i / Cols) * row_stride + (i % Cols) * kLane;
+    if (add) {
+      Vec old;
+      load(old, p);
+      acc[i / Cols][i % Cols] += old;
+    }
+    store(p, acc[i / Cols][i % Cols]);
+  });
+}
+
 // sum[row][col][16] (+)= panel[k][row][16] * input[k/16][col][k%16], k over lanes*16 channels.
 template <size_t Rows, size_t Cols, size_t Width>
 void block_gemm(const float* panel, const float* input, const float* next, size_t lanes, float* sum, size_t row_stride,
@@ -121,15 +135,7 @@ void block_gemm(const float* panel, const float* input, const float* next, size_
     }
     next += Cols * kLane;
   }
-  unroll<Rows * Cols>([&](auto i) G2FACE_INLINE_LAMBDA {
-    float* p = sum + (i / Cols) * row_stride + (i % Cols) * kLane;
-    if (add) {
-      Vec old;
-      load(old, p);
-      acc[i / Cols][i % Cols] += old;
-    }
-    store(p, acc[i / Cols][i % Cols]);
-  });
+  store_sums(acc, sum, row_stride, add);
 }
 
 using GemmFn = void (*)(const float*, const float*, const float*, size_t, float*, size_t, bool);

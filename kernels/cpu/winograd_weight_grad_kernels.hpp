@@ -32,15 +32,7 @@ void outer_products(const float* dy, size_t dy_stride, const float* x, size_t co
       unroll<Rows>([&](auto r) G2FACE_INLINE_LAMBDA { acc[r][c] += v[r] * factor; });
     });
   }
-  unroll<Rows * Cols>([&](auto i) G2FACE_INLINE_LAMBDA {
-    float* p = sum + (i / Cols) * row_stride + (i % Cols) * kLane;
-    if (add) {
-      Vec old;
-      load(old, p);
-      acc[i / Cols][i % Cols] += old;
-    }
-    store(p, acc[i / Cols][i % Cols]);
-  });
+  store_sums(acc, sum, row_stride, add);
 }
 
 // One vector of input channels times Rows of output channels.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "g2face/eval/metrics.hpp"
+
 namespace g2face {
 
 namespace {
@@ -23,15 +25,9 @@ double largest_cosine(const Tensor& identity, const Tensor& others) {
   const auto x = row(identity, 0);
   for (std::int64_t i = 0; i < others.shape()[0]; ++i) {
     const auto y = row(others, i);
-    double xy = 0, xx = 0, yy = 0;
-    for (std::size_t k = 0; k < x.size(); ++k) {
-      xy += static_cast<double>(x[k]) * y[k];
-      xx += static_cast<double>(x[k]) * x[k];
-      yy += static_cast<double>(y[k]) * y[k];
-    }
-    const double cosine = xy / std::sqrt(xx * yy);
-    check<Error>(std::isfinite(cosine), "an identity is zero or not finite: it is like nobody");
-    largest = std::max(largest, cosine);
+    const bool both = cosine(x, x) > 0 && cosine(y, y) > 0;
+    check<Error>(both, "an identity is zero or not finite: it is like nobody");
+    largest = std::max(largest, cosine(x, y));
   }
   return largest;
 }

@@ -1,22 +1,13 @@
 #include "g2face/eval/linkage.hpp"
 
 #include <cmath>
-#include <span>
 #include <vector>
+
+#include "g2face/eval/metrics.hpp"
 
 namespace g2face {
 
 namespace {
-
-double cosine_of(std::span<const float> x, std::span<const float> y) {
-  double xy = 0, xx = 0, yy = 0;
-  for (std::size_t k = 0; k < x.size(); ++k) {
-    xy += static_cast<double>(x[k]) * y[k];
-    xx += static_cast<double>(x[k]) * x[k];
-    yy += static_cast<double>(y[k]) * y[k];
-  }
-  return xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
-}
 
 /// P(X >= hits) of a binomial X.
 double tail(std::int64_t n, double p, std::int64_t hits) {
@@ -42,7 +33,7 @@ Retrieval retrieve(const Tensor& queries, const Tensor& gallery) {
     const auto query = queries.as<float>().subspan(static_cast<std::size_t>(i) * d, d);
     double own = 0, best_other = -2;
     for (std::int64_t k = 0; k < n; ++k) {
-      const double c = cosine_of(query, gallery.as<float>().subspan(static_cast<std::size_t>(k) * d, d));
+      const double c = cosine(query, gallery.as<float>().subspan(static_cast<std::size_t>(k) * d, d));
       if (k == i) {
         own = c;
       } else {

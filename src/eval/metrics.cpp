@@ -106,22 +106,23 @@ double ssim(const Tensor& a, const Tensor& b) {
   return sum / static_cast<double>(count);
 }
 
+double cosine(std::span<const float> a, std::span<const float> b) {
+  double ab = 0, aa = 0, bb = 0;
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    const double x = static_cast<double>(a[k]), y = static_cast<double>(b[k]);
+    ab += x * y;
+    aa += x * x;
+    bb += y * y;
+  }
+  return aa > 0 && bb > 0 ? ab / std::sqrt(aa * bb) : 0;
+}
+
 double cosine(const Tensor& a, const Tensor& b) {
   require_same(a, b, "cosine");
   check<ShapeError>(a.shape().rank() == 2, "cosine: vectors [N,D] are needed, not ", a.shape());
-  const auto x = a.as<float>(), y = b.as<float>();
   const auto n = static_cast<std::size_t>(a.shape()[0]), d = static_cast<std::size_t>(a.shape()[1]);
   double sum = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    double xy = 0, xx = 0, yy = 0;
-    for (std::size_t k = i * d; k < (i + 1) * d; ++k) {
-      const double u = static_cast<double>(x[k]), v = static_cast<double>(y[k]);
-      xy += u * v;
-      xx += u * u;
-      yy += v * v;
-    }
-    sum += xx > 0 && yy > 0 ? xy / std::sqrt(xx * yy) : 0;
-  }
+  for (std::size_t i = 0; i < n; ++i) sum += cosine(a.as<float>().subspan(i * d, d), b.as<float>().subspan(i * d, d));
   return sum / static_cast<double>(n);
 }
 

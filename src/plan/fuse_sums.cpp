@@ -2,6 +2,8 @@
 // biases and scales are, is then never stored.
 
 #include <map>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "g2face/ops/pointwise_sums.hpp"
@@ -55,17 +57,17 @@ Lowered fuse_sums(const Lowered& lowered, const PlanOptions& options) {
     if (!has_kernel(joined(graph, from, all, none), lowered.known, options)) all.pop_back();
   }
   std::erase_if(sums, [](const auto& s) { return s.second.empty(); });
-  std::map<int, std::pair<int, int>> place;  // of a sum: node, number of the sum
+  std::set<int> taken;  // sums
   for (const auto& [node, all] : sums) {
     read_by_other[node].resize(graph.node(node).types.size());
-    for (std::size_t i = 0; i < all.size(); ++i) place[all[i]] = {node, static_cast<int>(i)};
+    taken.insert(all.begin(), all.end());
   }
   const auto note = [&](const Value& v) {
     const auto it = read_by_other.find(v.node);
     if (it != read_by_other.end()) it->second[static_cast<std::size_t>(v.output)] = true;
   };
   for (int n = 0; n < graph.size(); ++n) {
-    if (place.contains(n)) continue;
+    if (taken.contains(n)) continue;
     for (const Value& v : graph.node(n).in) note(v);
   }
   for (const Value& v : lowered.outputs) note(v);
@@ -74,7 +76,7 @@ Lowered fuse_sums(const Lowered& lowered, const PlanOptions& options) {
   out.graph = std::make_unique<Graph>();
   std::map<std::pair<int, int>, Value> now;
   for (int n = 0; n < graph.size(); ++n) {
-    if (place.contains(n)) continue;
+    if (taken.contains(n)) continue;
     const Node& old = graph.node(n);
     const auto found = sums.find(n);
     const Node node = found == sums.end() ? old : joined(graph, old, found->second, read_by_other.at(n));

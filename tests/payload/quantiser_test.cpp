@@ -8,21 +8,12 @@
 #include <random>
 
 #include "g2face/error.hpp"
+#include "g2face/eval/metrics.hpp"
 
 using namespace g2face;
 using namespace g2face::payload;
 
 namespace {
-
-double cosine_of(std::span<const float> a, std::span<const float> b) {
-  double ab = 0, aa = 0, bb = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    ab += static_cast<double>(a[i]) * b[i];
-    aa += static_cast<double>(a[i]) * a[i];
-    bb += static_cast<double>(b[i]) * b[i];
-  }
-  return ab / std::sqrt(aa * bb);
-}
 
 /// The smallest cosine of 200 vectors.
 template <class Distribution>
@@ -32,7 +23,7 @@ double worst_cosine(std::size_t dimension, int bits, Distribution distribution) 
   for (int i = 0; i < 200; ++i) {
     std::vector<float> x(dimension);
     for (float& v : x) v = static_cast<float>(distribution(random));
-    worst = std::min(worst, cosine_of(x, dequantise(quantise(x, bits))));
+    worst = std::min(worst, cosine(x, dequantise(quantise(x, bits))));
   }
   return worst;
 }
@@ -58,7 +49,7 @@ TEST_CASE("quantiser: the norm stays, whatever the vector is") {
     const std::vector<float> y = dequantise(quantise(x, 6));
     for (const float v : y) kept += static_cast<double>(v) * v;
     CHECK(std::sqrt(kept) == doctest::Approx(std::sqrt(sum)).epsilon(1e-6));
-    CHECK(cosine_of(x, y) >= 0.9995);
+    CHECK(cosine(x, y) >= 0.9995);
   }
   CHECK(dequantise(quantise(std::vector<float>(5, 0.0F), 6)) == std::vector<float>(5, 0.0F));
   CHECK_THROWS_AS(quantise(std::vector<float>{}, 6), Error);

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <random>
 
+#include "g2face/eval/metrics.hpp"
 #include "payload/format.hpp"
 
 using namespace g2face;
@@ -42,16 +43,6 @@ double difference(std::span<const float> a, std::span<const float> b) {
     n += std::pow(static_cast<double>(a[i]), 2);
   }
   return std::sqrt(d / n);
-}
-
-double cosine_of(std::span<const float> a, std::span<const float> b) {
-  double ab = 0, aa = 0, bb = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    ab += static_cast<double>(a[i]) * b[i];
-    aa += static_cast<double>(a[i]) * a[i];
-    bb += static_cast<double>(b[i]) * b[i];
-  }
-  return ab / std::sqrt(aa * bb);
 }
 
 Secret password(std::string_view text) { return Secret(text); }
@@ -103,7 +94,7 @@ TEST_CASE("sealed: where the floats of the published method have lost an identit
     for (float& v : x) v /= 2;  // of variance 1, as the published method's figures are for
     std::vector<float> logits = read_as(sealer.seal(x, full, here), 1, 0);
     for (float& z : logits) z = flips(random) ? -z : z;
-    worst = std::min(worst, cosine_of(x, opener.open(logits, 512, full, here).identity));
+    worst = std::min(worst, cosine(x, opener.open(logits, 512, full, here).identity));
 
     std::vector<float> as_floats = x;
     for (float& v : as_floats) {
@@ -111,7 +102,7 @@ TEST_CASE("sealed: where the floats of the published method have lost an identit
       for (int b = 0; b < 32; ++b) word ^= (flips(random) ? 1U : 0U) << b;
       v = std::abs(std::bit_cast<float>(word)) <= 50 ? std::bit_cast<float>(word) : 0.0F;
     }
-    published += cosine_of(x, as_floats) / people;
+    published += cosine(x, as_floats) / people;
   }
   CHECK(worst >= 0.9995);
   CHECK(published == doctest::Approx(0.86).epsilon(0.03));  // 40 vectors
@@ -159,7 +150,7 @@ TEST_CASE("sealed: a model too small says how many bits are needed") {
                        "the sealed payload of 128 values needs 1498 hidden bits (936 and error correction), but the "
                        "model hides 1024: take a larger model, fewer recipients, or hide nothing",
                        CapacityError);
-  const Layout l = layout(16384, 512, lock_size());
+  const payload::Layout l = layout(16384, 512, lock_size());
   CHECK(l.bits_per_value == 6);
   CHECK(l.rate() == doctest::Approx(3496.0 / 16384));
   CHECK(l.lock_channel + l.body_channel == 16384);

@@ -2,6 +2,8 @@
 // How alike two images, identities or bit strings are: what `verify` prints. Images are [N,3,H,W] in -1..1; measures
 // are taken over the whole batch, on values as they are (clamp first if they came from no file).
 
+#include <span>
+
 #include "g2face/tensor.hpp"
 
 namespace g2face {
@@ -13,7 +15,9 @@ double psnr(const Tensor& a, const Tensor& b);
 /// Structural similarity (Wang et al. 2004): Gaussian window 11x11 of sigma 1.5, K1 = 0.01, K2 = 0.03, mean over
 /// channels and the windows that lie inside. H and W at least 11.
 double ssim(const Tensor& a, const Tensor& b);
-/// Cosine of two vectors; mean over the batch of [N,D].
+/// Cosine of two vectors of one length; 0 if one of them is zero.
+double cosine(std::span<const float> a, std::span<const float> b);
+/// Mean over the batch of [N,D].
 double cosine(const Tensor& a, const Tensor& b);
 /// Share of elements whose bits differ; an element counts as 1 if it is positive.
 double bit_error_rate(const Tensor& a, const Tensor& b);

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
+#include <memory>
 
 #include "cpu_step.hpp"
 #include "kernels/cpu/layout.hpp"
@@ -70,6 +71,25 @@ TEST_CASE("pointwise_sums on cpu: every instruction set, and the same bits whate
       }
     }
   }
+}
+
+TEST_CASE("pointwise_sums on cpu: a result may take the memory of an input, unless that is summed") {
+  const Shape shape{2, 32, 33, 20};
+  PointwiseSumsAttrs a = settings(shape, {2, 3});
+  CpuCall call = call_of(a, random_tensor(shape, 1), 2);
+  const CpuResult apart = run_cpu(call);
+  call.in_place = true;
+  const CpuResult in_place = run_cpu(call);
+  for (std::size_t i = 0; i < 2; ++i) CHECK(same_bits(in_place.out[i], apart.out[i]));
+  const auto offered = [&] {
+    std::vector<TensorDesc> in, out{{{DType::f32, shape}, cpu::native_layout()}, {{DType::f32, {2, 32, 1, 1}}}};
+    for (std::size_t i = 0; i < 3; ++i) in.push_back({call.in[i].type(), call.in_layouts[i]});
+    const auto known = std::make_unique<bool[]>(3);
+    return pointwise_sums_op.cpu(a, {in, out, {known.get(), 3}})->in_place.size();
+  };
+  CHECK(offered() == 1);
+  a.sums[0].source = 0;  // x itself
+  CHECK(offered() == 0);
 }
 
 TEST_CASE("pointwise_sums on cpu: an image gives the same sums alone and in a batch") {
