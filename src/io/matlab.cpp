@@ -6,6 +6,7 @@
 #include "io/atomic_file.hpp"
 #include "io/input_file.hpp"
 #include "io/matlab_structure.hpp"
+#include "io/safetensors_header.hpp"
 
 #ifdef G2FACE_WITH_MATIO
 #include <matio.h>
@@ -114,8 +115,8 @@ std::vector<MatlabFile::Variable> MatlabFile::matrices() const {
     check<CheckpointError>(v != nullptr, path_, ": variable ", i + 1, " of ", variables_, " is damaged");
     const bool has_values = is_real_matrix(*v) && v->dims[0] > 0 && v->dims[1] > 0;
     if (!has_values || v->name == nullptr) continue;
-    check<CheckpointError>(v->dims[0] <= most_ && v->dims[1] <= most_ / v->dims[0], path_, ": '", v->name,
-                           "' is a matrix of ", v->dims[0], " x ", v->dims[1], ", expected at most ", most_,
+    check<CheckpointError>(v->dims[0] <= most_ && v->dims[1] <= most_ / v->dims[0], path_, ": ", in_quotes(v->name),
+                           " is a matrix of ", v->dims[0], " x ", v->dims[1], ", expected at most ", most_,
                            " elements");
     found.push_back({v->name, static_cast<std::int64_t>(v->dims[0]), static_cast<std::int64_t>(v->dims[1])});
   }
@@ -124,19 +125,20 @@ std::vector<MatlabFile::Variable> MatlabFile::matrices() const {
 
 Tensor MatlabFile::matrix(const std::string& name) const {
   const MatioVariable v = information(file_.get(), name);
-  check<CheckpointError>(v != nullptr, path_, ": has no variable '", name, "', or a damaged one");
-  check<CheckpointError>(is_real_matrix(*v), path_, ": '", name, "' is not a matrix of real numbers");
+  check<CheckpointError>(v != nullptr, path_, ": has no variable ", in_quotes(name), ", or a damaged one");
+  check<CheckpointError>(is_real_matrix(*v), path_, ": ", in_quotes(name), " is not a matrix of real numbers");
   const std::size_t rows = v->dims[0], columns = v->dims[1];
-  check<CheckpointError>(rows > 0 && columns > 0 && rows <= most_ && columns <= most_ / rows, path_, ": '", name,
-                         "' is a matrix of ", rows, " x ", columns, ", expected 1 to ", most_, " elements");
+  check<CheckpointError>(rows > 0 && columns > 0 && rows <= most_ && columns <= most_ / rows, path_, ": ",
+                         in_quotes(name), " is a matrix of ", rows, " x ", columns, ", expected 1 to ", most_,
+                         " elements");
   const int failed = Mat_VarReadDataAll(static_cast<mat_t*>(file_.get()), v.get());
   const bool whole = failed == 0 && v->data != nullptr && v->data_size > 0 &&
                      v->nbytes == rows * columns * static_cast<std::size_t>(v->data_size) &&
                      static_cast<std::size_t>(v->data_size) == Mat_SizeOf(v->data_type);
-  check<CheckpointError>(whole, path_, ": '", name, "' is damaged");
+  check<CheckpointError>(whole, path_, ": ", in_quotes(name), " is damaged");
   Tensor result(Type{DType::f64, {static_cast<std::int64_t>(rows), static_cast<std::int64_t>(columns)}});
-  check<CheckpointError>(convert_matrix(result, v->data_type, v->data), path_, ": '", name,
-                         "' is not a matrix of real numbers");
+  check<CheckpointError>(convert_matrix(result, v->data_type, v->data), path_, ": ", in_quotes(name),
+                         " is not a matrix of real numbers");
   return result;
 }
 

@@ -102,14 +102,15 @@ TEST_CASE("MATLAB: what does not lie inside what holds it is refused") {
   says(empty, "is no matrix");
 }
 
-TEST_CASE("MATLAB: a small file cannot ask for much memory" * doctest::skip(!io::has_matlab())) {
+TEST_CASE("MATLAB: a small file cannot ask for much memory, and is named in one line" *
+          doctest::skip(!io::has_matlab())) {
   Bytes bytes = matlab_header();
-  append_matrix<double>(bytes, {"large", {8192, 8192}}, Stored::float64, {1});
+  append_matrix<double>(bytes, {"lar\nge", {8192, 8192}}, Stored::float64, {1});
   const TemporaryFolder folder;
   write_bytes(folder / "f.mat", bytes);
   const io::MatlabFile file((folder / "f.mat").string());
-  CHECK(message_of<CheckpointError>([&] { file.matrix("large"); }).find("'large' is a matrix of 8192 x 8192") !=
+  CHECK(message_of<CheckpointError>([&] { file.matrix("lar\nge"); }).find("'lar\\x0age' is a matrix of 8192 x 8192") !=
         std::string::npos);
-  CHECK(message_of<CheckpointError>([&] { file.matrices(); }).find("'large' is a matrix of 8192 x 8192") !=
+  CHECK(message_of<CheckpointError>([&] { file.matrices(); }).find("'lar\\x0age' is a matrix of 8192 x 8192") !=
         std::string::npos);
 }

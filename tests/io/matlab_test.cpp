@@ -57,6 +57,7 @@ TEST_CASE("what is no real matrix is refused by name" * doctest::skip(!io::has_m
   append_matrix<double>(bytes, {"empty", {0, 3}}, Stored::float64, {});
   append_matrix<double>(bytes, {"huge", {1 << 30, 1 << 30}}, Stored::float64, {1});
   append_matrix<double>(bytes, {"negative", {-1, 4}}, Stored::float64, {1});
+  append_matrix<double>(bytes, {"two\nlines", {1 << 30, 1}}, Stored::float64, {1});
   const File f(bytes);
   CHECK(f.error("missing").find("has no variable 'missing'") != std::string::npos);
   CHECK(f.error("text").find("'text' is not a matrix of real numbers") != std::string::npos);
@@ -64,6 +65,7 @@ TEST_CASE("what is no real matrix is refused by name" * doctest::skip(!io::has_m
   CHECK(f.error("empty").find("'empty' is a matrix of 0 x 3") != std::string::npos);
   CHECK(f.error("huge").find("'huge'") != std::string::npos);
   CHECK(f.error("negative").find("'negative'") != std::string::npos);
+  CHECK(f.error("two\nlines").find("'two\\x0alines' is a matrix of") != std::string::npos);
 }
 
 TEST_CASE("other files are refused before anything reads them" * doctest::skip(!io::has_matlab())) {
