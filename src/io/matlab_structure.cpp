@@ -16,6 +16,7 @@ using Bytes = std::span<const std::uint8_t>;
 constexpr std::size_t header_bytes = 128;
 constexpr std::uint32_t matrix_type = 14, compressed_type = 15;  // of elements
 constexpr int most_levels = 16;
+constexpr std::size_t most_dimension_bytes = 128, most_name_bytes = 255;  // 32 of them; MATLAB allows names of 63
 
 std::uint32_t word(Bytes bytes, std::size_t at) {
   std::uint32_t value = 0;
@@ -52,14 +53,6 @@ bool is_nested(Bytes matrix) {
   return kind <= last_nested || kind > last_numeric;
 }
 
-void check_levels(Bytes matrix, int level, const std::string& where) {
-  check<CheckpointError>(level <= most_levels, where, "is nested more than ", most_levels, " levels deep");
-  for (Bytes rest = matrix; !rest.empty();) {
-    const Element element = take_element(rest, where);
-    if (element.type == matrix_type) check_levels(element.data, level + 1, where);
-  }
-}
-
 /// At most `limit` bytes of what `packed` unpacks to; `whole` says whether that is all.
 std::vector<std::uint8_t> unpacked(Bytes packed, std::size_t limit, bool& whole, const std::string& where) {
   std::vector<std::uint8_t> out(std::min(limit, 1032 * packed.size() + 64));  // deflate can make no more of it
@@ -78,25 +71,41 @@ std::vector<std::uint8_t> unpacked(Bytes packed, std::size_t limit, bool& whole,
   return out;
 }
 
-void check_matrix(Bytes matrix, const std::string& where) {
-  constexpr std::size_t flags_end = 16;
-  constexpr std::uint32_t flags_type = 6, flags_bytes = 8;
-  const bool begins = matrix.size() >= flags_end && word(matrix, 0) == flags_type && word(matrix, 4) == flags_bytes;
-  check<CheckpointError>(begins, where, "is no matrix");
+/// A matrix begins with flags, dimensions and a name. matio makes room for what these say that they need, up to 4 GB,
+/// and takes what stands in the place of one of them for it.
+void check_beginning(Bytes matrix, const std::string& where) {
+  constexpr std::uint32_t flags_type = 6, dimensions_type = 5, name_type = 1;
+  const Element flags = take_element(matrix, where);
+  const bool has_flags = flags.type == flags_type && flags.data.size() == 8;
+  check<CheckpointError>(has_flags, where, "is no matrix");
+  const Element dimensions = take_element(matrix, where);
+  const std::size_t bytes = dimensions.data.size();
+  const bool has_dimensions = dimensions.type == dimensions_type && bytes >= 8 && bytes <= most_dimension_bytes;
+  check<CheckpointError>(has_dimensions, where, "is no matrix: it has no dimensions, or too many");
+  const Element name = take_element(matrix, where);
+  const bool has_name = name.type == name_type && name.data.size() <= most_name_bytes;
+  check<CheckpointError>(has_name, where, "is no matrix: it has no name, or one of more than ", most_name_bytes,
+                         " bytes");
+}
+
+void check_levels(Bytes matrix, int level, const std::string& where) {
+  check<CheckpointError>(level <= most_levels, where, "is nested more than ", most_levels, " levels deep");
+  if (level > 0 && matrix.empty()) return;  // an empty place of a cell
+  check_beginning(matrix, where);
+  for (Bytes rest = matrix; !rest.empty();) {
+    const Element element = take_element(rest, where);
+    if (element.type == matrix_type) check_levels(element.data, level + 1, where);
+  }
 }
 
 void check_compressed(Bytes packed, const std::string& where) {
-  constexpr std::size_t begin_bytes = 32, tag = 8, most = std::size_t{16} << 20;
-  constexpr std::uint32_t dimensions_type = 5, most_dimension_bytes = 128;  // 32 of them
+  constexpr std::size_t tag = 8, flags = 16, most = std::size_t{16} << 20;
+  constexpr std::size_t begin_bytes = tag + flags + tag + most_dimension_bytes + tag + most_name_bytes;
   bool whole = false;
   const std::vector<std::uint8_t> begin = unpacked(packed, begin_bytes, whole, where);
-  check<CheckpointError>(begin.size() == begin_bytes && word(begin, 0) == matrix_type, where, "is no matrix");
-  check_matrix(Bytes(begin).subspan(tag), where);
-  if (!is_nested(Bytes(begin).subspan(tag))) {  // how much room matio makes for its dimensions
-    check<CheckpointError>(word(begin, 24) == dimensions_type && word(begin, 28) <= most_dimension_bytes, where,
-                           "is no matrix");
-    return;
-  }
+  check<CheckpointError>(begin.size() > tag && word(begin, 0) == matrix_type, where, "is no matrix");
+  check_beginning(Bytes(begin).subspan(tag), where);
+  if (!is_nested(Bytes(begin).subspan(tag))) return;
   const std::vector<std::uint8_t> all = unpacked(packed, most, whole, where);
   check<CheckpointError>(whole, where, "is damaged, or a cell or structure of more than ", most, " bytes");
   Bytes rest(all);
@@ -123,7 +132,6 @@ void check_matlab_structure(const std::string& path, Bytes bytes) {
     if (type == compressed_type) {
       check_compressed(element, where);
     } else {
-      check_matrix(element, where);
       check_levels(element, 0, where);
     }
     at += 8 + size;

@@ -82,7 +82,7 @@ TEST_CASE("MATLAB: what does not lie inside what holds it is refused") {
   };
   Bytes longer = number();  // its first element says that it is longer than the matrix
   longer[12] = 0xff;
-  says(longer, "is no matrix");
+  says(longer, "ends inside an element");
   Bytes cut = cells(3);
   cut[8 + 16 + 4] = 0xf0;  // the size of the dimensions
   says(cut, "ends inside an element");
@@ -99,7 +99,35 @@ TEST_CASE("MATLAB: what does not lie inside what holds it is refused") {
   says(other, "is no matrix");
   Bytes empty;
   append_element(empty, 14, {});
-  says(empty, "is no matrix");
+  says(empty, "ends inside an element");
+}
+
+// matio took these for its name, and asked for the 4 GB that it then seemed to have.
+TEST_CASE("MATLAB: a matrix has flags, dimensions and a name, also within a cell and where it is compressed") {
+  constexpr std::size_t dimensions = 8 + 16, name = dimensions + 16;  // of the outermost
+  const auto says = [](const Bytes& element, const std::string& words) {
+    for (const std::string& said : {error(element), error(compressed(element))}) {
+      CHECK_MESSAGE(said.find(words) != std::string::npos, said);
+    }
+  };
+  Bytes nameless = number();
+  nameless[dimensions] = 4;
+  nameless[dimensions + 12] = 0xff;
+  says(nameless, "is no matrix: it has no dimensions, or too many");
+  Bytes inner = cells(2);
+  inner[name + 8 + dimensions] = 4;
+  says(inner, "is no matrix: it has no dimensions, or too many");
+  Bytes other = number();
+  other[name] = 9;
+  says(other, "is no matrix: it has no name, or one of more than 255 bytes");
+  Bytes longer, most;
+  append_matrix<double>(longer, {std::string(256, 'n'), {1, 1}}, Stored::float64, {1});
+  says(longer, "is no matrix: it has no name, or one of more than 255 bytes");
+  append_matrix<double>(most, {std::string(255, 'n'), std::vector<std::int32_t>(32, 1)}, Stored::float64, {1});
+  says(most, "(nothing thrown)");
+  Bytes flat;
+  append_matrix<double>(flat, {"x", {1}}, Stored::float64, {1});
+  says(flat, "it has no dimensions");
 }
 
 TEST_CASE("MATLAB: a small file cannot ask for much memory, and is named in one line" *
