@@ -46,11 +46,12 @@ Element take_element(Bytes& rest, const std::string& where) {
   return element;
 }
 
-/// Cells, structures and objects hold matrices again, and those of newer MATLABs anything.
-bool is_nested(Bytes matrix) {
-  constexpr std::uint32_t last_nested = 3, last_numeric = 15;
-  const std::uint32_t kind = word(matrix, 8) & 0xff;
-  return kind <= last_nested || kind > last_numeric;
+/// The same, of something that has to be of this type.
+Bytes take_element(Bytes& rest, const std::string& where, std::uint32_t type) {
+  const Element element = take_element(rest, where);
+  check<CheckpointError>(element.type == type, where, "is no matrix: it has an element of type ", element.type,
+                         " where one of type ", type, " was expected");
+  return element.data;
 }
 
 /// At most `limit` bytes of what `packed` unpacks to; `whole` says whether that is all.
@@ -71,31 +72,66 @@ std::vector<std::uint8_t> unpacked(Bytes packed, std::size_t limit, bool& whole,
   return out;
 }
 
+/// What MATLAB calls classes. 3 and those from 16 on are objects.
+enum Kind : std::uint32_t { cell = 1, structure = 2, first_plain = 4, last_plain = 15 };
+
 /// A matrix begins with flags, dimensions and a name. matio makes room for what these say that they need, up to 4 GB,
 /// and takes what stands in the place of one of them for it.
-void check_beginning(Bytes matrix, const std::string& where) {
+struct Beginning {
+  std::uint32_t kind = 0;
+  Bytes dimensions;
+  bool is_nested() const { return kind == cell || kind == structure; }
+};
+Beginning take_beginning(Bytes& rest, const std::string& where) {
   constexpr std::uint32_t flags_type = 6, dimensions_type = 5, name_type = 1;
-  const Element flags = take_element(matrix, where);
+  const Element flags = take_element(rest, where);
   const bool has_flags = flags.type == flags_type && flags.data.size() == 8;
   check<CheckpointError>(has_flags, where, "is no matrix");
-  const Element dimensions = take_element(matrix, where);
-  const std::size_t bytes = dimensions.data.size();
-  const bool has_dimensions = dimensions.type == dimensions_type && bytes >= 8 && bytes <= most_dimension_bytes;
-  check<CheckpointError>(has_dimensions, where, "is no matrix: it has no dimensions, or too many");
-  const Element name = take_element(matrix, where);
-  const bool has_name = name.type == name_type && name.data.size() <= most_name_bytes;
-  check<CheckpointError>(has_name, where, "is no matrix: it has no name, or one of more than ", most_name_bytes,
-                         " bytes");
+  const Beginning begin{flags.data[0], take_element(rest, where, dimensions_type)};
+  const std::size_t bytes = begin.dimensions.size();
+  check<CheckpointError>(bytes >= 8 && bytes % 4 == 0 && bytes <= most_dimension_bytes, where,
+                         "is no matrix: it has no dimensions, or too many");
+  const bool is_plain = begin.kind >= first_plain && begin.kind <= last_plain;
+  check<CheckpointError>(is_plain || begin.is_nested(), where, "is an object, of class ", begin.kind,
+                         ", which is not read: save the file without it");
+  const std::size_t name = take_element(rest, where, name_type).size();
+  check<CheckpointError>(name <= most_name_bytes, where, "has a name of ", name, " bytes, expected at most ",
+                         most_name_bytes);
+  return begin;
+}
+
+/// Whether `most` matrices are enough for all fields of a cell or structure of these dimensions.
+bool has_room(Bytes dimensions, std::size_t fields, std::size_t most) {
+  std::size_t count = fields;
+  for (std::size_t at = 0; at < dimensions.size(); at += 4) {
+    const std::size_t n = word(dimensions, at);
+    if (n > 0 && count > most / n) return false;
+    count *= n;
+  }
+  return count <= most;
 }
 
 void check_levels(Bytes matrix, int level, const std::string& where) {
   check<CheckpointError>(level <= most_levels, where, "is nested more than ", most_levels, " levels deep");
   if (level > 0 && matrix.empty()) return;  // an empty place of a cell
-  check_beginning(matrix, where);
-  for (Bytes rest = matrix; !rest.empty();) {
-    const Element element = take_element(rest, where);
-    if (element.type == matrix_type) check_levels(element.data, level + 1, where);
+  Bytes rest = matrix;
+  const Beginning begin = take_beginning(rest, where);
+  if (!begin.is_nested()) {
+    while (!rest.empty()) take_element(rest, where);
+    return;
   }
+  std::size_t fields = 1;
+  if (begin.kind == structure) {
+    constexpr std::uint32_t number_type = 5, text_type = 1;
+    const Bytes length = take_element(rest, where, number_type), names = take_element(rest, where, text_type);
+    const bool has_length = length.size() == 4 && word(length, 0) > 0;
+    check<CheckpointError>(has_length, where, "is damaged: its fields have no names");
+    fields = names.size() / word(length, 0);
+  }
+  constexpr std::size_t least_bytes = 8;  // of a matrix
+  check<CheckpointError>(has_room(begin.dimensions, fields, rest.size() / least_bytes), where,
+                         "is damaged: it holds less than its dimensions say");
+  while (!rest.empty()) check_levels(take_element(rest, where, matrix_type), level + 1, where);
 }
 
 void check_compressed(Bytes packed, const std::string& where) {
@@ -104,12 +140,12 @@ void check_compressed(Bytes packed, const std::string& where) {
   bool whole = false;
   const std::vector<std::uint8_t> begin = unpacked(packed, begin_bytes, whole, where);
   check<CheckpointError>(begin.size() > tag && word(begin, 0) == matrix_type, where, "is no matrix");
-  check_beginning(Bytes(begin).subspan(tag), where);
-  if (!is_nested(Bytes(begin).subspan(tag))) return;
+  Bytes first = Bytes(begin).subspan(tag);
+  if (!take_beginning(first, where).is_nested()) return;
   const std::vector<std::uint8_t> all = unpacked(packed, most, whole, where);
   check<CheckpointError>(whole, where, "is damaged, or a cell or structure of more than ", most, " bytes");
   Bytes rest(all);
-  check_levels(take_element(rest, where).data, 0, where);
+  check_levels(take_element(rest, where, matrix_type), 0, where);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "g2face/ops/binary.hpp"
 #include "g2face/ops/concat.hpp"
+#include "g2face/ops/conv2d.hpp"
 #include "g2face/ops/select.hpp"
 #include "g2face/ops/transpose.hpp"
 #include "g2face/ops/unary.hpp"
@@ -16,11 +17,17 @@ namespace g2face {
 
 namespace {
 
-/// Ops that cost one pass over memory.
+/// A convolution whose sums are so short that writing them is most of its work: of colours, of hidden bits.
+bool short_sums(const Node& n) {
+  constexpr std::int64_t most_products = 32;
+  return n.op == &conv2d_op && n.in[1].type().shape.numel() <= most_products * n.types[0].shape[1];
+}
+
+/// Ops that cost one pass over memory, or little more.
 bool cheap(const Node& n) {
   const bool one_pass =
       n.op == &unary_op || n.op == &binary_op || n.op == &select_op || n.op == &concat_op || n.op == &transpose_op;
-  return one_pass && n.types[0].dtype == DType::f32;
+  return (one_pass || short_sums(n)) && n.types[0].dtype == DType::f32;
 }
 
 /// Which values are computed again for readers that stand far away. A value is kept as far as its last reader; what

@@ -113,21 +113,67 @@ TEST_CASE("MATLAB: a matrix has flags, dimensions and a name, also within a cell
   Bytes nameless = number();
   nameless[dimensions] = 4;
   nameless[dimensions + 12] = 0xff;
-  says(nameless, "is no matrix: it has no dimensions, or too many");
+  says(nameless, "is no matrix: it has an element of type 4 where one of type 5 was expected");
   Bytes inner = cells(2);
   inner[name + 8 + dimensions] = 4;
-  says(inner, "is no matrix: it has no dimensions, or too many");
+  says(inner, "is no matrix: it has an element of type 4 where one of type 5 was expected");
   Bytes other = number();
   other[name] = 9;
-  says(other, "is no matrix: it has no name, or one of more than 255 bytes");
+  says(other, "is no matrix: it has an element of type 9 where one of type 1 was expected");
   Bytes longer, most;
   append_matrix<double>(longer, {std::string(256, 'n'), {1, 1}}, Stored::float64, {1});
-  says(longer, "is no matrix: it has no name, or one of more than 255 bytes");
+  says(longer, "has a name of 256 bytes, expected at most 255");
   append_matrix<double>(most, {std::string(255, 'n'), std::vector<std::int32_t>(32, 1)}, Stored::float64, {1});
   says(most, "(nothing thrown)");
   Bytes flat;
   append_matrix<double>(flat, {"x", {1}}, Stored::float64, {1});
-  says(flat, "it has no dimensions");
+  says(flat, "it has no dimensions, or too many");
+}
+
+// For each matrix that they said they held matio made room, whether it was there or not.
+TEST_CASE("MATLAB: cells and structures hold as many matrices as they say, objects are refused") {
+  constexpr std::size_t kind = 8 + 8, rows = 8 + 16 + 8, held = 8 + 16 + 16 + 8;
+  const auto says = [](const Bytes& element, const std::string& words) {
+    for (const std::string& said : {error(element), error(compressed(element))}) {
+      CHECK_MESSAGE(said.find(words) != std::string::npos, said);
+    }
+  };
+  Bytes many = cells(1);
+  many[rows + 3] = 0x40;
+  says(many, "is damaged: it holds less than its dimensions say");
+  many[rows] = many[rows + 3] = 0;  // an empty one
+  says(many, "(nothing thrown)");
+  for (const int k : {3, 16, 17}) {
+    Bytes object = cells(1);
+    object[kind] = static_cast<std::uint8_t>(k);
+    says(object, str("is an object, of class ", k, ", which is not read: save the file without it"));
+  }
+  Bytes other = cells(1);
+  other[held] = 9;
+  says(other, "is no matrix: it has an element of type 9 where one of type 14 was expected");
+
+  const auto structure = [](std::uint32_t length, std::size_t names, std::int32_t columns) {
+    Bytes flags, dims, length_bytes, body, result;
+    append(flags, std::uint32_t{2});
+    append(flags, std::uint32_t{0});
+    append(dims, std::int32_t{1});
+    append(dims, columns);
+    append(length_bytes, length);
+    append_element(body, 6, flags);
+    append_element(body, 5, dims);
+    append_element(body, 1, {});
+    append_element(body, 5, length_bytes);
+    append_element(body, 1, Bytes(names, 'a'));
+    for (const Bytes& value : {number(), number(), number(), number()}) {
+      body.insert(body.end(), value.begin(), value.end());
+    }
+    append_element(result, 14, body);
+    return result;
+  };
+  says(structure(8, 16, 2), "(nothing thrown)");
+  says(structure(8, 16, 1000), "is damaged: it holds less than its dimensions say");
+  says(structure(1, 1000, 2), "is damaged: it holds less than its dimensions say");
+  says(structure(0, 16, 2), "is damaged: its fields have no names");
 }
 
 TEST_CASE("MATLAB: a small file cannot ask for much memory, and is named in one line" *

@@ -16,19 +16,22 @@ using namespace g2face;
 
 namespace {
 
-/// Styled convolutions one after the other, and a step of Adam that makes their output small.
+/// A convolution of colours, styled convolutions one after the other, and a step of Adam that makes their output small.
 struct Training {
   static constexpr int layers = 8;
   Graph g;
-  Value x = g.input({DType::f32, {2, 8, 16, 16}}, "x"), style = g.input({DType::f32, {2, 8}}, "style");
+  Value x = g.input({DType::f32, {2, 3, 16, 16}}, "x"), style = g.input({DType::f32, {2, 8}}, "style");
   Value step = g.input({DType::i64, {1}}, "step"), rate = g.input({DType::f32, {1}}, "rate");
   Value loss;
   std::vector<Value> weights;
   std::vector<Update> updates;
   Parameters parameters;
 
+  Value first = conv2d(x, g.parameter({DType::f32, {8, 3, 1, 1}}, "first"));
+
   Training() {
-    Value y = x;
+    parameters.set("first", fill("tests/first", {8, 3, 1, 1}));
+    Value y = first;
     for (int i = 0; i < layers; ++i) {
       const std::string name = str("w", i);
       weights.push_back(g.parameter({DType::f32, {8, 8, 3, 3}}, name));
@@ -74,8 +77,10 @@ TEST_CASE("training plans: recomputing what is cheap changes no bit and keeps le
   CHECK(relative_error(a[0], slow[0]) < 1e-4);  // Adam's first step is a sign, which rounding decides near zero
   // Of each layer the convolution's result has to stay, for the gradients of demodulation and of the activation. The
   // input, the modulated input and what lies between need not; what is in the works at the peak comes on top.
-  const std::size_t one = TensorDesc{t.x.type()}.bytes();
+  const std::size_t one = TensorDesc{t.first.type()}.bytes();
   const Plan small = t.planned(saving), large = t.planned(plain);
+  CHECK(count(small, "conv2d ") == Training::layers + 2);  // that of colours twice
+  CHECK(count(large, "conv2d ") == Training::layers + 1);
   CHECK(small.live_bytes() < (t.layers + 8) * one);
   CHECK(large.live_bytes() > (3 * t.layers) * one);
   CHECK(small.arena_bytes() >= small.live_bytes());
