@@ -17,17 +17,20 @@ namespace g2face {
 
 namespace {
 
-/// A convolution whose sums are so short that writing them is most of its work: of colours, of hidden bits.
-bool short_sums(const Node& n) {
-  constexpr std::int64_t most_products = 32;
-  return n.op == &conv2d_op && n.in[1].type().shape.numel() <= most_products * n.types[0].shape[1];
+/// A convolution of colours or of hidden bits: its sums are so short, and its operand is so small, that writing the
+/// result is most of its work.
+bool widens(const Node& n) {
+  constexpr std::int64_t most_products = 32, least_growth = 4;
+  if (n.op != &conv2d_op) return false;
+  const Shape &x = n.in[0].type().shape, &w = n.in[1].type().shape, &y = n.types[0].shape;
+  return w.numel() <= most_products * y[1] && least_growth * x.numel() <= y.numel();
 }
 
 /// Ops that cost one pass over memory, or little more.
 bool cheap(const Node& n) {
   const bool one_pass =
       n.op == &unary_op || n.op == &binary_op || n.op == &select_op || n.op == &concat_op || n.op == &transpose_op;
-  return (one_pass || short_sums(n)) && n.types[0].dtype == DType::f32;
+  return (one_pass || widens(n)) && n.types[0].dtype == DType::f32;
 }
 
 /// Which values are computed again for readers that stand far away. A value is kept as far as its last reader; what
