@@ -31,7 +31,7 @@ std::optional<Quantised> read_plain(std::span<const std::uint8_t> bytes, std::si
   q.bits = take<std::uint8_t>(bytes);
   q.norm = std::bit_cast<float>(take<std::uint32_t>(bytes));
   q.peak = take<std::uint16_t>(bytes);
-  if (q.bits < 4 || q.bits > 8 || !std::isfinite(q.norm) || std::signbit(q.norm)) return std::nullopt;
+  if (q.bits < least_bits || q.bits > most_bits || !std::isfinite(q.norm) || std::signbit(q.norm)) return std::nullopt;
   q.levels.resize(dimension);
   return unpack_levels(bytes, q) ? std::optional(std::move(q)) : std::nullopt;
 }

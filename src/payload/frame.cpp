@@ -117,15 +117,20 @@ double Layout::error_limit() const {
 }
 
 Layout layout(std::size_t capacity, std::size_t dimension, std::size_t lock_bytes) {
+  // Bits a value with the highest rate at which they are taken, in 40ths. The last way is for small models only.
+  constexpr std::size_t unit = 40;
+  constexpr std::array<std::pair<int, std::size_t>, 4> ways{{{6, 25}, {5, 25}, {4, 25}, {3, 32}}};
   Layout l;
   l.lock_bytes = lock_bytes;
   std::size_t bits = 0;
-  for (l.bits_per_value = 6; l.bits_per_value >= 4; --l.bits_per_value) {
-    l.body_bytes = header_bytes + packed_bytes(dimension, l.bits_per_value) + tag_bytes;
+  const auto way = std::ranges::find_if(ways, [&](const auto& w) {
+    l.bits_per_value = w.first;
+    l.body_bytes = header_bytes + packed_bytes(dimension, w.first) + tag_bytes;
     bits = 8 * (l.lock_bytes + l.body_bytes);
-    if (8 * bits <= 5 * capacity) break;
-  }
-  check<CapacityError>(l.bits_per_value >= 4, "the sealed payload of ", dimension, " values needs ", (8 * bits + 4) / 5,
+    return unit * bits <= w.second * capacity;
+  });
+  const std::size_t needed = (unit * bits + ways.back().second - 1) / ways.back().second;
+  check<CapacityError>(way != ways.end(), "the sealed payload of ", dimension, " values needs ", needed,
                        " hidden bits (", bits, " and error correction), but the model hides ", capacity,
                        ": take a larger model, fewer recipients, or hide nothing");
   // The lock is short, and short codes are weak: it gets more than its share.

@@ -15,7 +15,8 @@ int top_level(int bits) { return (1 << (bits - 1)) - 1; }
 }  // namespace
 
 Quantised quantise(std::span<const float> x, int bits) {
-  check<Error>(bits >= 4 && bits <= 8, "identity vectors are kept in 4 to 8 bits for each value, not in ", bits);
+  check<Error>(bits >= least_bits && bits <= most_bits, "identity vectors are kept in ", least_bits, " to ", most_bits,
+               " bits for each value, not in ", bits);
   check<Error>(!x.empty() && x.size() <= 65535, "an identity vector of ", x.size(),
                " values: 1 to 65535 were expected");
   double sum = 0, largest = 0;

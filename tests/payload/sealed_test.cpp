@@ -146,9 +146,9 @@ TEST_CASE("sealed: what it was not sealed for, it does not open for") {
 }
 
 TEST_CASE("sealed: a model too small says how many bits are needed") {
-  CHECK_THROWS_WITH_AS(layout(1024, 128, lock_size()),
-                       "the sealed payload of 128 values needs 1498 hidden bits (936 and error correction), but the "
-                       "model hides 1024: take a larger model, fewer recipients, or hide nothing",
+  CHECK_THROWS_WITH_AS(layout(992, 128, lock_size()),
+                       "the sealed payload of 128 values needs 1010 hidden bits (808 and error correction), but the "
+                       "model hides 992: take a larger model, fewer recipients, or hide nothing",
                        CapacityError);
   const payload::Layout l = layout(16384, 512, lock_size());
   CHECK(l.bits_per_value == 6);
@@ -159,6 +159,23 @@ TEST_CASE("sealed: a model too small says how many bits are needed") {
   CHECK(layout(1024, 32, lock_size()).bits_per_value == 6);
   CHECK(layout(1300, 64, lock_size()).bits_per_value == 6);
   CHECK(layout(1250, 64, lock_size()).bits_per_value == 5);
+  CHECK(layout(1498, 128, lock_size()).bits_per_value == 4);
+  CHECK(layout(1497, 128, lock_size()).bits_per_value == 3);
+  CHECK(layout(1010, 128, lock_size()).bits_per_value == 3);
+}
+
+TEST_CASE("sealed: 128 values fit into 1,024 bits, roughly, and survive a few errors") {
+  Sealer sealer = Sealer::with_password(password("pass"), cheap);
+  Opener opener = Opener::with_password(password("pass"));
+  const auto identity = some_identity(128);
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    const Bytes bits = sealer.seal(identity, small, here);
+    std::vector<float> logits = read_as(bits, 3, 1.2F, seed);  // about 0.6 % wrong
+    const Opened opened = opener.open(logits, 128, small, here);
+    CHECK(opened.bits_per_value == 3);
+    CHECK(cosine(opened.identity, identity) > 0.95);
+    CHECK(opened.error_limit == doctest::Approx(0.0282).epsilon(0.01));  // of a rate of 600 / 737
+  }
 }
 
 TEST_CASE("sealed: no forged, flipped or swapped body is taken, nor any wrong key") {

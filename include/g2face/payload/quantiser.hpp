@@ -8,6 +8,8 @@
 
 namespace g2face::payload {
 
+constexpr int least_bits = 3, most_bits = 8;  // of a level
+
 /// A vector x of d values in levels that lie closer together near zero, where most values are:
 ///   rms = |x| / sqrt d,  y_i = x_i / rms,  P = the largest |y_i|, rounded up to a multiple of 1/256
 ///   c(y) = log(1 + |y|/1.5) / log(1 + P/1.5),  level_i = sign(y_i) round(c(y_i) L),  L = 2^(bits-1) - 1
@@ -16,7 +18,7 @@ namespace g2face::payload {
 struct Quantised {
   float norm = 0;           // |x|
   std::uint16_t peak = 0;   // 256 P; 0 if and only if x is 0
-  std::uint8_t bits = 0;    // of each level, 4 to 8
+  std::uint8_t bits = 0;    // of each level
   std::vector<int> levels;  // -L..L
 };
 

@@ -56,8 +56,8 @@ struct Layout {
   /// binary symmetric channel falls to it (Shannon, 1948). Ours corrects about four fifths of that (docs/payload.md).
   double error_limit() const;
 };
-/// The most bits for each value, up to 6, with which the rate stays below 5/8. Throws CapacityError with the bits that
-/// are needed. `lock_bytes`: lock_size.
+/// The most bits for each value, 4 to 6, with which the rate stays below 5/8, or else 3 if it is below 4/5 with them.
+/// Throws CapacityError with the bits that are needed. `lock_bytes`: lock_size.
 Layout layout(std::size_t capacity, std::size_t dimension, std::size_t lock_bytes);
 /// Bytes that a secret's holder needs before the secret is of use: 26 for a password or a key.
 std::size_t lock_size(std::size_t recipients = 0);
