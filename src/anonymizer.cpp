@@ -11,6 +11,7 @@
 #include "g2face/models/lpips.hpp"
 #include "g2face/models/networks.hpp"
 #include "g2face/models/recon.hpp"
+#include "g2face/models/trained_bits.hpp"
 #include "g2face/ops.hpp"
 
 namespace g2face {
@@ -227,6 +228,11 @@ Anonymizer::Anonymizer(Anonymizer&&) noexcept = default;
 Anonymizer& Anonymizer::operator=(Anonymizer&&) noexcept = default;
 
 const ModelConfig& Anonymizer::config() const { return state_->config; }
+
+payload::ChannelMap Anonymizer::channel_map() const {
+  return trained_bits(state_->parameters) == PayloadBits::floats ? payload::ChannelMap::float_positions
+                                                                 : payload::ChannelMap::all;
+}
 
 bool Anonymizer::has_network(std::string_view network) const {
   const std::vector<Declared> all = declare(network, state_->config);

@@ -128,6 +128,16 @@ ModelConfig told_by_models(const std::vector<Source>& sources, const std::vector
   return config;
 }
 
+/// What the file with the network that reads hidden bits says that it was trained on.
+std::optional<PayloadBits> told_bits(const std::vector<Source>& sources, const std::vector<Taken>& taken) {
+  const auto reader =
+      std::ranges::find_if(taken, [](const Taken& t) { return t.stored && t.name.starts_with("hiding_extractor/"); });
+  if (reader == taken.end()) return {};
+  const Source& source = sources[reader->source];
+  const std::optional<PayloadBits> said = trained_bits(source.facts);
+  return said ? said : source.mapping->trained_bits;
+}
+
 /// The type that the model stores a float in, where a network wants f32.
 DType stored_float(const Type& given, const ConvertOptions& options) {
   if (options.half && given.shape.numel() >= ConvertOptions::half_from) return *options.half;
@@ -210,6 +220,7 @@ Conversion prepare(const std::vector<Source>& sources, const ConvertOptions& opt
       ": see 'g2face-convert inspect', --map, --only and --rename");
   require_one_of_each(result.taken, sources);
   const ModelConfig base = told_by_models(sources, result.taken);
+  result.bits = told_bits(sources, result.taken);
   NamedTypes types;
   for (const Taken& t : result.taken) types.emplace(t.name, t.type);
   result.config = architecture_of(types, base);

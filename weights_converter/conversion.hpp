@@ -59,7 +59,8 @@ struct Conversion {
   ModelConfig config;
   std::vector<Taken> taken;
   std::vector<Ignored> ignored;
-  std::vector<std::string> fresh;  // parts of the generator that only training can give
+  std::vector<std::string> fresh;        // parts of the generator that only training can give
+  std::optional<PayloadBits> bits = {};  // what it was trained to hide, if that is known
 };
 
 /// The mapping of a file: options.map, or the one whose marks it has. Throws WeightFileError if there is none.

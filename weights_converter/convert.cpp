@@ -15,6 +15,7 @@ ConvertReport report_of(const Conversion& conversion, const std::vector<Source>&
   ConvertReport report;
   report.config = conversion.config;
   report.fresh = conversion.fresh;
+  report.bits = conversion.bits;
   std::vector<std::size_t> inputs;  // of the sources
   const auto add = [&](const Source& s, const std::string& path, const std::string& format,
                        const std::shared_future<std::string>& sha256) -> ConvertReport::Input& {
@@ -51,6 +52,7 @@ Parameters facts_of(const ConvertReport& report, const std::vector<Source>& sour
                                             [](const auto& t) { return t.name.starts_with("face_model/"); });
     if (has_face_model) FaceModelFacts::of(s.facts).store(facts);
   }
+  if (report.bits) store_trained_bits(facts, *report.bits);
   io::write_fact(facts, "sources", [&](io::ConfigFields& f) {
     for (const ConvertReport::Input& input : report.inputs) {
       std::string file = std::filesystem::path(input.file).filename().string(), mapping = input.mapping,

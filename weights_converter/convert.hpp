@@ -24,6 +24,7 @@ struct ConvertReport {
   std::vector<Name> used, ignored;
   std::vector<std::string> constants;  // in no file: what the architecture gives them
   std::vector<std::string> fresh;      // parts of the generator that only training can give
+  std::optional<PayloadBits> bits;     // what it was trained to hide, if that is known
   std::vector<std::string> networks;   // that the model has
   std::vector<std::string> absent;     // that anonymizing needs besides
   std::vector<std::string> problems;   // what check_model() found in the values

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "g2face/error.hpp"
+#include "g2face/models/trained_bits.hpp"
 
 namespace g2face::weights {
 
@@ -30,6 +31,7 @@ struct Mapping {
   std::span<const NameRule> rules;
   /// The file is a face model: io::import_face_model() makes tensors of it, and there are no rules.
   bool face_model = false;
+  std::optional<PayloadBits> trained_bits = {};  // of such files, where they do not say
 };
 
 /// All of them, in the order in which a file is tried.

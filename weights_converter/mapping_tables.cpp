@@ -118,7 +118,7 @@ constexpr auto ict_marks = std::to_array<Names>({"neutral+identity+expression"})
 constexpr auto tables = std::to_array<Mapping>({
     {"model", "a model of this project", "as it says itself", model_marks, model_rules},
     {"g2face", "the authors' G2Face", "MIT (code); trained on FFHQ, which is CC BY-NC-SA 4.0", g2face_marks,
-     g2face_rules},
+     g2face_rules, false, PayloadBits::floats},
     {"stylegan2", "StyleGAN2 of rosinality", "MIT and Nvidia Source Code License-NC; data as published",
      stylegan2_marks, stylegan2_rules},
     {"deep3dfacerecon", "the regressor of Deep3DFaceRecon", "MIT (code); fits the Basel Face Model", recon_marks,

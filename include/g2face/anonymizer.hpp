@@ -91,6 +91,8 @@ class Anonymizer {
 
   bool has_network(std::string_view network) const;
   const ModelConfig& config() const;
+  /// Which hidden bits a payload can use, by what the model was trained on: all, where its file does not say.
+  payload::ChannelMap channel_map() const;
   /// The seconds on the device that the plans of the last call above take, without copies from and to the host: the
   /// median of `runs` for each plan, added up.
   double device_seconds(int runs);

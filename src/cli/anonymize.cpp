@@ -156,7 +156,7 @@ class Run {
   void check_capacity() const {
     const ModelConfig& config = anonymizer_.config();
     const payload::Channel channel{.bits = static_cast<std::size_t>(config.bit_count()),
-                                   .map = channel_map(options_.secret)};
+                                   .map = channel_map(options_.secret.map, anonymizer_)};
     const payload::Layout layout = payload::layout(channel.capacity(), static_cast<std::size_t>(config.identity_dim),
                                                    sealing_.pixels->lock_bytes());
     if (layout.bits_per_value < 6) {
@@ -183,7 +183,7 @@ class Run {
     if (sealing_.pixels) {
       const ModelConfig& config = anonymizer_.config();
       const payload::Binding binding = binding_of(options_.secret, config.resolution, model_hash_.get());
-      options.hide = seal_with(*sealing_.pixels, config, binding, channel_map(options_.secret));
+      options.hide = seal_with(*sealing_.pixels, config, binding, channel_map(options_.secret.map, anonymizer_));
     }
     const UnlikeFace drawn = identity_.draw(anonymizer_, face, options, r.input_sha256);
     const Anonymized& result = drawn.face;

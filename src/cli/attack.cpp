@@ -87,7 +87,8 @@ class Attack {
         model_(model_path(o.model)),
         anonymizer_(model_.string(), resolve(o.common)),
         key_(o.secret.key.empty() ? key_of(str("g2face attack ", o.seed)) : read_key(o.secret.key)),
-        channel_{.bits = static_cast<std::size_t>(anonymizer_.config().bit_count()), .map = channel_map(o.secret)},
+        channel_{.bits = static_cast<std::size_t>(anonymizer_.config().bit_count()),
+                 .map = channel_map(o.secret.map, anonymizer_)},
         dimension_(static_cast<std::size_t>(anonymizer_.config().identity_dim)),
         binding_(binding_of(o.secret, anonymizer_.config().resolution, io::sha256_of_file(model_))),
         threads_(o.common.threads > 0 ? o.common.threads
@@ -436,9 +437,7 @@ void add_attack(CLI::App& app, int& code) {
   command->add_option("--model", o->model, "model file (or environment G2FACE_MODEL)");
   command->add_option("--key", o->secret.key, "the key file that seals (default: one of this run)");
   command->add_option("--bind", o->secret.bind, "the name that payloads are bound to");
-  command->add_option("--payload-map", o->secret.map, "as in 'anonymize'")
-      ->check(CLI::IsMember({"all", "floats"}))
-      ->capture_default_str();
+  add_payload_map_option(*command, o->secret.map);
   command->add_flag("--recursive", o->recursive, "look into folders below folders");
   command->add_option("--file-keys", o->file_keys, "random file keys that are tried against the tag")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40))

@@ -6,6 +6,7 @@
 
 #include "cli/carriers.hpp"
 #include "cli/common.hpp"
+#include "cli/secrets.hpp"
 #include "io/json_text.hpp"
 
 namespace g2face::cli {
@@ -15,7 +16,7 @@ namespace {
 struct Options {
   CommonOptions common;
   std::vector<std::string> files;
-  std::string model, map = "all";
+  std::string model, map = "model";
 };
 
 std::string counted(std::size_t n, const char* what) { return str(n, " ", what, n == 1 ? "" : "s"); }
@@ -81,8 +82,7 @@ int run(const Options& o) {
       if (anonymizer) {
         const Tensor face = face_of(picture, path, anonymizer->config());
         lines.push_back(
-            describe_pixels(anonymizer->read_bits(face), anonymizer->config(),
-                            o.map == "floats" ? payload::ChannelMap::float_positions : payload::ChannelMap::all));
+            describe_pixels(anonymizer->read_bits(face), anonymizer->config(), channel_map(o.map, *anonymizer)));
       }
     }
     if (o.common.json) {
@@ -104,9 +104,7 @@ void add_info(CLI::App& app, int& code) {
   const auto o = std::make_shared<Options>();
   command->add_option("files", o->files, "pictures or side files")->required();
   command->add_option("--model", o->model, "look into the pixels of aligned crops too (or environment G2FACE_MODEL)");
-  command->add_option("--payload-map", o->map, "see 'anonymize'")
-      ->check(CLI::IsMember({"all", "floats"}))
-      ->capture_default_str();
+  add_payload_map_option(*command, o->map);
   add_common_options(*command, o->common);
   command->callback([o, &code] { code = run(*o); });
 }

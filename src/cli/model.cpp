@@ -12,6 +12,7 @@
 #include "g2face/models/check.hpp"
 #include "g2face/models/face_model.hpp"
 #include "g2face/models/networks.hpp"
+#include "g2face/models/trained_bits.hpp"
 #include "g2face/version.hpp"
 #include "io/face_model_import.hpp"
 #include "io/json_text.hpp"
@@ -71,6 +72,10 @@ ModelConfig config_of(const Parameters& parameters, const std::string& file) {
   }
 }
 
+std::string_view words_for(std::optional<PayloadBits> bits) {
+  return !bits ? "unknown" : *bits == PayloadBits::floats ? "floats" : "uniform";
+}
+
 int info(const std::string& file, bool json) {
   const Parameters parameters = Parameters::load(file);
   const ModelConfig config = config_of(parameters, file);
@@ -83,6 +88,7 @@ int info(const std::string& file, bool json) {
                      .set("architecture", config.name)
                      .set("resolution", config.resolution)
                      .set("hidden_bits", config.bit_count())
+                     .set("trained_on", words_for(trained_bits(parameters)))
                      .set("tensors", static_cast<std::int64_t>(parameters.size()))
                      .set("elements", networks)
                      .str()
@@ -90,7 +96,7 @@ int info(const std::string& file, bool json) {
     return exit_code::ok;
   }
   std::cout << file << "\narchitecture  " << config.name << ", " << config.resolution << " px, " << config.bit_count()
-            << " hidden bits\n";
+            << " hidden bits, trained on: " << words_for(trained_bits(parameters)) << "\n";
   for (const auto& [name, n] : sizes)
     std::cout << "  " << name << std::string(20 - std::min<std::size_t>(19, name.size()), ' ') << n << "\n";
   std::cout << parameters.size() << " tensors, " << parameters.element_count() << " numbers\n";

@@ -158,7 +158,8 @@ class Run {
         say_unless_decoys("channel_bits_wrong", static_cast<std::int64_t>(std::lround(bits * opened.bit_error_rate)));
         say_unless_decoys("channel_bits_wrong_limit", static_cast<std::int64_t>(bits * opened.error_limit));
       };
-      return open_with(openers_->pixels, config, binding, channel_map(options_.secret), report)(logits);
+      return open_with(openers_->pixels, config, binding, channel_map(options_.secret.map, *anonymizer_),
+                       report)(logits);
     } catch (const payload::NotAuthentic& e) {
       if (found.failure.empty()) throw;
       throw payload::NotAuthentic(str(found.failure, "; and in the pixels: ", e.what()));

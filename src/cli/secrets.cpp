@@ -147,8 +147,15 @@ void add_secret_options(CLI::App& command, SecretOptions& o) {
   add_opening_options(command, o);
   command.add_option("--bind", o.bind,
                      "a name, e.g. of the record that the picture belongs to: 'recover' has to be given the same");
-  command.add_option("--payload-map", o.map, "which hidden bits are used: all, or floats for the authors' weights")
-      ->check(CLI::IsMember({"all", "floats"}))
+  add_payload_map_option(command, o.map);
+}
+
+void add_payload_map_option(CLI::App& command, std::string& map) {
+  command
+      .add_option(
+          "--payload-map", map,
+          "which hidden bits are used: all, floats for weights trained on the bits of floats, or as the model says")
+      ->check(CLI::IsMember({"model", "all", "floats"}))
       ->capture_default_str();
 }
 
@@ -223,8 +230,9 @@ std::uint64_t decoy_seed(const Secrets& s, const std::array<std::uint8_t, 32>& p
   return seed % seed_limit;
 }
 
-payload::ChannelMap channel_map(const SecretOptions& o) {
-  return o.map == "floats" ? payload::ChannelMap::float_positions : payload::ChannelMap::all;
+payload::ChannelMap channel_map(const std::string& map, const Anonymizer& anonymizer) {
+  if (map == "model") return anonymizer.channel_map();
+  return map == "floats" ? payload::ChannelMap::float_positions : payload::ChannelMap::all;
 }
 
 payload::Binding binding_of(const SecretOptions& o, std::int64_t resolution, const std::string& model_hash) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "g2face/anonymizer.hpp"
 #include "g2face/payload/side.hpp"
 
 namespace CLI {
@@ -14,12 +15,13 @@ class App;
 namespace g2face::cli {
 
 struct SecretOptions {
-  std::string password_file, key, bind, map = "all";
+  std::string password_file, key, bind, map = "model";
   std::optional<int> password_fd;
   std::vector<std::string> recipients;  // of anonymize alone
 };
 /// --password-file, --password-fd and --key.
 void add_opening_options(CLI::App& command, SecretOptions& options);
+void add_payload_map_option(CLI::App& command, std::string& map);
 /// What `anonymize` and `recover` have in common.
 void add_secret_options(CLI::App& command, SecretOptions& options);
 
@@ -48,7 +50,8 @@ payload::Key read_key(const std::string& path);
 /// Whether any is given.
 bool names_a_secret(const SecretOptions& options);
 
-payload::ChannelMap channel_map(const SecretOptions& options);
+/// Of --payload-map.
+payload::ChannelMap channel_map(const std::string& map, const Anonymizer& anonymizer);
 /// A single aligned face: the whole picture of the model's size.
 payload::Binding binding_of(const SecretOptions& options, std::int64_t resolution, const std::string& model_hash);
 

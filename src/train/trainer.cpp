@@ -322,12 +322,14 @@ Preview Trainer::preview(const Batch& batch) { return state_->preview(image_of(b
 Parameters Trainer::model() const {
   Parameters used = state_->engine->averaged();
   state_->model.store(used);
+  store_trained_bits(used, state_->recipe.bits);
   return used;
 }
 Parameters Trainer::state() const {
   Parameters all = state_->engine->state();
   state_->ada.store(all);
   state_->model.store(all);
+  store_trained_bits(all, state_->recipe.bits);
   return all;
 }
 

@@ -7,6 +7,7 @@
 #include "cli/program.hpp"
 #include "g2face/anonymizer.hpp"
 #include "g2face/eval/metrics.hpp"
+#include "g2face/models/trained_bits.hpp"
 
 using namespace g2face;
 using namespace g2face::test;
@@ -68,6 +69,23 @@ TEST_CASE("secrets that do not fit together are usage errors") {
   CHECK(r.code == 2);
   CHECK(r.says("--password-file"));
   CHECK(!fs::exists(p.dir / "a.png"));
+}
+
+TEST_CASE("a model that was trained on the bits of floats hides in those that vary, unless it is told otherwise") {
+  Place p;
+  Parameters model = Parameters::load(p.model);
+  store_trained_bits(model, PayloadBits::floats);
+  p.model = (p.dir / "floats.safetensors").string();
+  model.save(p.model);
+  write_text(p.dir / "password", "x\n");
+  const std::string secret = "--password-file " + p.in("password");
+  Outcome r = run_program("anonymize" + p.sealed("face.png", "a.png") + secret);
+  CHECK(r.code == 0);
+  CHECK(r.says("the model hides 768 bits: identities are kept in 3 bits a value"));
+  r = run_program("anonymize" + p.sealed("face.png", "b.png") + secret + " --payload-map all");
+  CHECK(r.code == 0);
+  CHECK(!r.says("the model hides"));
+  CHECK(run_program("model info " + p.in("floats.safetensors")).says("1024 hidden bits, trained on: floats"));
 }
 
 TEST_CASE("what the library hides with a sealer, an opener reads") {

@@ -71,6 +71,7 @@ TEST_CASE("trainer: two steps, stop, two steps are four steps") {
       CHECK(second.step({{"image", faces(4, 16, i)}}) == reports[static_cast<std::size_t>(i)]);
     CHECK(second.steps() == 4);
     CHECK(differences(whole.state(), second.state()).empty());
+    CHECK(trained_bits(whole.model()) == recipe.bits);
     if (!recipe.ada.on()) continue;
     std::map<std::string, double> at_2(reports[1].begin(), reports[1].end()),
         at_3(reports[2].begin(), reports[2].end());

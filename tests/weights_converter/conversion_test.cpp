@@ -119,6 +119,11 @@ TEST_CASE("the authors' file becomes a model with the same values") {
   CHECK(says(c.report.text(), "ignored, state of an optimizer: optimizer/state/0/exp_avg"));
   CHECK(says(c.report.json(), "\"anonymous_net/module.input.input\":\"generator/input.input\""));
   CHECK(says(got.metadata().at("g2face"), "\"file\":\"G2Face.pth\""));
+  CHECK(trained_bits(got) == PayloadBits::floats);  // as the authors train; a model of this project says so itself
+  Source own = source_of(file_of("model.safetensors", p, {{"", ""}}));
+  store_trained_bits(own.facts, PayloadBits::uniform);
+  Conversions again;
+  CHECK(trained_bits(again.run({own})) == PayloadBits::uniform);
 }
 
 TEST_CASE("several files make one model, which anonymizes") {

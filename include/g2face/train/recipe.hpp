@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "g2face/models/trained_bits.hpp"
 #include "g2face/ops/adam.hpp"
 #include "g2face/train/augment.hpp"
 #include "g2face/train/channel.hpp"
@@ -14,12 +15,6 @@
 #include "g2face/train/stages.hpp"
 
 namespace g2face {
-
-/// What is hidden in pictures while training.
-enum class PayloadBits : std::uint8_t {
-  floats,  // the 32 bits of standard normal floats, as the authors do; most exponent bits hardly vary
-  uniform  // fair coins, which is what encrypted bits look like
-};
 
 /// What the recovering stage is given to hide.
 enum class RecoverBits : std::uint8_t {
