@@ -46,6 +46,13 @@ struct Anonymizer::State {
     adopt_parameters(parameters, inference_networks(), config);
   }
 
+  /// What is not sealed are the bits of floats.
+  void require_room_for_floats() const {
+    check<payload::CapacityError>(config.hides_floats(), "the model hides ", config.bit_count(),
+                                  " bits, and the floats of an identity of ", config.identity_dim, " values are ",
+                                  32 * config.identity_dim, ": seal it, with a password or a key");
+  }
+
   Type image_type(std::int64_t n) const { return {DType::f32, {n, 3, config.resolution, config.resolution}}; }
   Type identity_type(std::int64_t n) const { return {DType::f32, {n, config.identity_dim}}; }
   Type bits_type(std::int64_t n) const { return {DType::f32, {n, config.bit_rows(), 32}}; }
@@ -243,6 +250,7 @@ Anonymized Anonymizer::anonymize(const Tensor& face, const AnonymizeOptions& opt
   state_->used.clear();
   state_->require_faces(face);
   const bool hides = options.recoverable && options.hide;
+  if (options.recoverable && !hides) state_->require_room_for_floats();
   if (state_->whole() && !hides) {
     auto r = state_->anonymize_whole(face, options);
     return {r.at("image"), r.at("identity"), r.at("virtual_identity"), r.at("bits")};
@@ -265,6 +273,7 @@ Anonymized Anonymizer::anonymize(const Tensor& face, const AnonymizeOptions& opt
 Recovered Anonymizer::recover(const Tensor& image, const RecoverOptions& options) {
   state_->used.clear();
   state_->require_faces(image);
+  if (!options.reveal) state_->require_room_for_floats();
   if (state_->whole() && !options.reveal) {
     auto r = state_->recover_whole(image, options);
     return {r.at("image"), r.at("identity"), r.at("logits")};

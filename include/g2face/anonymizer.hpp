@@ -26,7 +26,8 @@ struct AnonymizeOptions {
   /// Hide the identity in the image. Without it random bits are hidden and nobody can recover.
   bool recoverable = true;
   /// Identities [N,identity_dim] -> what to hide of them, [N,rows,32] of 0 and 1: seal_with(). Without it, the bits of
-  /// the identities themselves, as the published method: whoever has the model can recover.
+  /// the identities themselves, as the published method: whoever has the model can recover. CapacityError where they
+  /// are not as many as the model hides (ModelConfig::hides_floats).
   std::function<Tensor(const Tensor& identity)> hide = {};
 };
 
@@ -41,7 +42,7 @@ struct RecoverOptions {
   /// Decides the noise.
   std::uint64_t seed = 0;
   /// Logits [N,rows,32] -> the identities [N,identity_dim] that were hidden: open_with(). Without it, those of the
-  /// published method.
+  /// published method, or CapacityError as above.
   std::function<Tensor(const Tensor& logits)> reveal = {};
 };
 

@@ -78,8 +78,8 @@ struct Findings {
     Figures figures;
   };
   Tensor original;
-  std::vector<Column> columns;  // anonymized, recovered
-  Figures payload;
+  std::vector<Column> columns;     // anonymized, recovered
+  Figures payload;                 // against the floats of the published method; none where they do not fit
   std::vector<float> zeros, ones;  // logits of the hidden bits by their true value
 };
 
@@ -94,6 +94,7 @@ Findings find(Anonymizer& anonymizer, const Options& o) {
   add("anonymized", o.anonymized);
   if (!o.recovered.empty()) add("recovered", o.recovered);
 
+  if (!anonymizer.config().hides_floats()) return all;
   const Tensor logits = anonymizer.read_bits(all.columns[0].image);
   all.payload = {{"bit_error_rate", "bit error rate", bit_error_rate(logits, analysis.bits), 4, "", true},
                  {"payload_margin", "payload margin", payload_margin(logits, analysis.bits)}};
@@ -110,7 +111,9 @@ void print(const Findings& all) {
     std::cout << column.name << " against original\n";
     lines(column.figures);
   }
-  std::cout << "hidden bits in the anonymized image (knowing nothing scores an error rate of about 0.405)\n";
+  if (all.payload.empty()) return;
+  std::cout << "hidden bits in the anonymized image (knowing nothing, or of a sealed payload: an error rate of about "
+               "0.405)\n";
   lines(all.payload);
 }
 
@@ -129,9 +132,10 @@ std::vector<io::Panel> panels(const Findings& all) {
   std::vector<io::Panel> result{{all.original, "original"}};
   for (const auto& [name, image, figures] : all.columns) {
     const bool first = result.size() == 1;
+    const bool shows_bits = first && !all.payload.empty();
     result.push_back({image, str(name, "\nidentity similarity ", text_of(figure(figures, "identity_similarity")),
-                                 first ? "\nbit error rate " : "\nPSNR ",
-                                 text_of(first ? all.payload[0] : figure(figures, "psnr_db")))});
+                                 shows_bits ? "\nbit error rate " : "\nPSNR ",
+                                 text_of(shows_bits ? all.payload[0] : figure(figures, "psnr_db")))});
   }
   return result;
 }
@@ -145,7 +149,8 @@ io::HtmlReport page(const Findings& all, const Options& o, const ModelConfig& co
                         .bars = {.title = "Figures between 0 and 1", .series = {}, .groups = {}},
                         .histogram = {.title = "Logits of the hidden bits, by their true value",
                                       .axis = "logit: a bit is read as 1 above 0",
-                                      .series = {{"true 0", all.zeros}, {"true 1", all.ones}}}};
+                                      .series = {}}};
+  if (!all.payload.empty()) report.histogram.series = {{"true 0", all.zeros}, {"true 1", all.ones}};
   for (std::size_t i = 0; i < all.columns[0].figures.size(); ++i) {
     const Figure& f = all.columns[0].figures[i];
     std::vector<std::string> cells;

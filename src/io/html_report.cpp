@@ -198,7 +198,7 @@ std::string html(const HtmlReport& report) {
   }
   out << "</table>\n";
   draw(out, report.bars);
-  draw(out, report.histogram);
+  if (!report.histogram.series.empty()) draw(out, report.histogram);
   out << "</body>\n</html>\n";
   return out.str();
 }

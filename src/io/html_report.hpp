@@ -29,7 +29,7 @@ struct HtmlReport {
   std::vector<std::string> columns;
   std::vector<std::pair<std::string, std::vector<std::string>>> rows;  // name, and a cell for each column
   BarPlot bars;
-  Histogram histogram;
+  Histogram histogram;  // left out if it has no series
 };
 
 /// All texts are escaped: they may hold anything.

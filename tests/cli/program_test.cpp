@@ -48,6 +48,28 @@ TEST_CASE("verify --html: one page with pictures, figures and plots; names of fi
   CHECK(run_program(command + " --html " + p.in("no/such/folder.html")).code == 3);
 }
 
+TEST_CASE("a model with another number of bits than floats have: sealing works, the published payload is refused") {
+  Place p;
+  const ModelConfig config = ModelConfig::preset("g2face-slim-64-mobile");
+  Parameters parameters = new_parameters(network_names(), config, Fill::reference);
+  config.store(parameters);
+  parameters.save(p.model);
+  write_text(p.dir / "password", "x\n");
+  const Outcome r = run_program(p.anonymize("face.png", "a.png"));
+  CHECK(r.code == 2);
+  CHECK(r.says("the model hides 1024 bits, and the floats of an identity of 128 values are 4096: seal it"));
+  CHECK(!fs::exists(p.dir / "a.png"));
+  CHECK(run_program("anonymize" + p.sealed("face.png", "a.png") + "--password-file " + p.in("password")).code == 0);
+  CHECK(run_program("recover --payload paper" + p.sealed("a.png", "r.png")).says("seal it"));
+  CHECK(run_program("anonymize --no-recovery" + p.sealed("face.png", "b.png")).code == 0);
+  const std::string verify = str("verify --model '", p.model, "' ", p.in("face.png"), " ", p.in("a.png"));
+  CHECK(!run_program(verify + " --html " + p.in("r.html") + " --picture " + p.in("s.png")).says("payload margin"));
+  const std::string page = read_text(p.dir / "r.html");
+  CHECK(page.find("identity similarity") != std::string::npos);
+  CHECK(page.find("true 1") == std::string::npos);
+  CHECK(fs::exists(p.dir / "s.png"));
+}
+
 TEST_CASE("an image compared with itself is perfect") {
   const Place p;
   const Outcome r = run_program(str("verify --json --model '", p.model, "' ", p.in("face.png"), " ", p.in("face.png")));

@@ -73,6 +73,8 @@ struct ModelConfig {
   std::int64_t bit_count() const { return resolution * resolution / 4; }
   /// Hidden bits come as [N,bit_rows(),32], as the bits of so many floats.
   std::int64_t bit_rows() const { return bit_count() / 32; }
+  /// Whether they are as many as the floats of an identity have, which the published method hides.
+  bool hides_floats() const { return bit_rows() == identity_dim; }
 
   /// `identity_crop`, or else what the identity network expects: iresnet the whole image, as the reference has it;
   /// mobilefacenet what an aligned picture of 112 pixels shows (arcface_template), where the image is framed like those
