@@ -11,7 +11,7 @@
 namespace g2face {
 namespace {
 
-constexpr std::int64_t few_rows = 4;
+constexpr std::int64_t few_rows = 4, most_exact_rows = 16;
 constexpr std::int64_t column_tile = 256;
 
 struct Product {
@@ -22,7 +22,7 @@ struct Product {
 struct Range {
   const float *a, *b;  // a [m,k]
   float* c;            // [m,n]
-  std::int64_t n, k;
+  std::int64_t m, n, k;
   std::int64_t begin, end;  // columns of c
 };
 
@@ -86,6 +86,39 @@ struct RowSums {
   }
 };
 
+/// The same for any number of rows, summed in double and rounded once: what `strict` takes where networks amplify what
+/// one chain of f32 sums loses.
+struct ExactRowProducts {
+  G2FACE_INLINE void operator()(const Range& r) const {
+    for (std::int64_t i = 0; i < r.m; ++i) {
+      for (std::int64_t j = r.begin; j < r.end; ++j) {
+        const float *a = r.a + i * r.k, *b = r.b + j * r.k;
+        double sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (std::int64_t t = 0; t < r.k; ++t) sum += static_cast<double>(a[t]) * b[t];
+        r.c[i * r.n + j] = static_cast<float>(sum);
+      }
+    }
+  }
+};
+struct ExactRowSums {
+  G2FACE_INLINE void operator()(const Range& r) const {
+    for (std::int64_t j = r.begin; j < r.end; j += column_tile) {
+      const std::int64_t width = r.end - j < column_tile ? r.end - j : column_tile;
+      for (std::int64_t i = 0; i < r.m; ++i) {
+        double sums[column_tile] = {};
+        for (std::int64_t t = 0; t < r.k; ++t) {
+          const double factor = r.a[i * r.k + t];
+          const float* b = r.b + t * r.n + j;
+#pragma omp simd
+          for (std::int64_t x = 0; x < width; ++x) sums[x] += factor * b[x];
+        }
+        for (std::int64_t x = 0; x < width; ++x) r.c[i * r.n + j + x] = static_cast<float>(sums[x]);
+      }
+    }
+  }
+};
+
 using Loop = void (*)(const Range&);
 
 template <template <int> class Kernel>
@@ -95,11 +128,12 @@ Loop loop_for(std::int64_t m) {
   return loops.at(static_cast<std::size_t>(m - 1));
 }
 
-Step few_rows_step(const Product& p, int threads) {
-  const Loop loop = p.transpose_b ? loop_for<RowProducts>(p.m) : loop_for<RowSums>(p.m);
+Step rows_step(const Product& p, bool exact, int threads) {
+  const Loop loop = exact ? (p.transpose_b ? cpu::pick<ExactRowProducts>() : cpu::pick<ExactRowSums>())
+                          : (p.transpose_b ? loop_for<RowProducts>(p.m) : loop_for<RowSums>(p.m));
   const bool gathers = p.transpose_a && p.m > 1;
   Step step;
-  step.kernel = str("matmul rows:", cpu::name_of(cpu::best_isa()));
+  step.kernel = str(exact ? "matmul exact rows:" : "matmul rows:", cpu::name_of(cpu::best_isa()));
   if (gathers) step.workspace = static_cast<std::size_t>(p.m * p.k) * sizeof(float);
   const int used = p.n * p.k < (1 << 15) ? 1 : threads;
   step.run = [p, loop, gathers, used](const Buffers& buffers, Stream&) {
@@ -115,7 +149,7 @@ Step few_rows_step(const Product& p, int threads) {
       const float* b = buffers.get<float>(1) + i * p.k * p.n;
       float* c = buffers.out_as<float>() + i * p.m * p.n;
       cpu::parallel_parts(used, p.n, [&](int, std::int64_t begin, std::int64_t end) {
-        loop({a, b, c, p.n, p.k, begin, end});
+        loop({a, b, c, p.m, p.n, p.k, begin, end});
       });
     }
   };
@@ -164,7 +198,8 @@ MaybeStep matmul_cpu(const MatmulAttrs& attrs, const Signature& s) {
   p.k = attrs.transpose_a ? a[-2] : a[-1];
   p.batch = c.numel() / (p.m * p.n);
   if (p.k == 0) return std::nullopt;
-  if (p.m <= few_rows) return few_rows_step(p, s.threads);
+  if (s.precision == Precision::strict && p.m <= most_exact_rows) return rows_step(p, true, s.threads);
+  if (p.m <= few_rows) return rows_step(p, false, s.threads);
   return library_step(p, s);
 }
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "evaluate.hpp"
+#include "g2face/fill.hpp"
 #include "g2face/graph/gradients.hpp"
 #include "g2face/ops.hpp"
 #include "op_check.hpp"
@@ -60,6 +61,27 @@ TEST_CASE("matmul: forward and gradients") {
     }
   }
   c.ok({{6, 6}}, [](const std::vector<Value>& v) { return matmul(v[0], v[0], {.transpose_b = true}); });
+}
+
+TEST_CASE("matmul: strict rounds the results of a few rows once") {
+  for (const std::int64_t rows : {1, 8, 16}) {
+    for (const bool ta : {false, true}) {
+      for (const bool tb : {false, true}) {
+        Graph g;
+        const Value a = g.input({DType::f32, ta ? Shape{512, rows} : Shape{rows, 512}}, "a");
+        const Value b = g.input({DType::f32, tb ? Shape{300, 512} : Shape{512, 300}}, "b");
+        const Value c = matmul(a, b, {.transpose_a = ta, .transpose_b = tb});
+        const auto run = [&](const Device& device) {
+          Executor e(plan(g, {c}, {.device = device, .precision = Precision::strict}));
+          e.set(a, g2face::fill("matmul/a", a.shape()));
+          e.set(b, g2face::fill("matmul/b", b.shape()));
+          e.run();
+          return e.get(c);
+        };
+        CHECK(relative_error(run(Device::cpu()), run(Device::reference())) < 4e-8);
+      }
+    }
+  }
 }
 
 TEST_CASE("matmul: rules") {

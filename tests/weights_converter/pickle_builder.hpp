@@ -12,11 +12,11 @@ namespace g2face::test {
 namespace pickled {
 
 inline std::string text(std::string_view s) {
-  return "X" + number_bytes(static_cast<std::uint32_t>(s.size())) + std::string(s);
+  return std::string("X") + number_bytes(static_cast<std::uint32_t>(s.size())) + std::string(s);
 }
-inline std::string integer(std::int64_t n) { return "\x8a\x08" + number_bytes(n); }
+inline std::string integer(std::int64_t n) { return std::string("\x8a\x08") + number_bytes(n); }
 inline std::string global(std::string_view module, std::string_view name) {
-  return "c" + std::string(module) + "\n" + std::string(name) + "\n";
+  return std::string("c") + std::string(module) + "\n" + std::string(name) + "\n";
 }
 inline std::string tuple(const std::vector<std::string>& items) {
   std::string all = "(";
