@@ -112,8 +112,9 @@ void print(const Findings& all) {
     lines(column.figures);
   }
   if (all.payload.empty()) return;
-  std::cout << "hidden bits in the anonymized image, as the published method's (knowing nothing scores an error rate of "
-               "about 0.405, a sealed payload 0.5)\n";
+  std::cout
+      << "hidden bits in the anonymized image, as the published method's (knowing nothing scores an error rate of "
+         "about 0.405, a sealed payload 0.5)\n";
   lines(all.payload);
 }
 
