@@ -73,7 +73,7 @@ ModelConfig config_of(const Parameters& parameters, const std::string& file) {
 }
 
 std::string_view words_for(std::optional<PayloadBits> bits) {
-  return !bits ? "unknown" : *bits == PayloadBits::floats ? "floats" : "uniform";
+  return bits ? payload_bits_names.at(static_cast<std::size_t>(*bits)) : "unknown";
 }
 
 int info(const std::string& file, bool json) {

@@ -10,7 +10,6 @@
 namespace g2face {
 namespace {
 
-constexpr auto bits_names = std::to_array<std::string_view>({"floats", "uniform"});
 constexpr auto recover_bits_names = std::to_array<std::string_view>({"fresh", "extracted"});
 constexpr auto fake_names = std::to_array<std::string_view>({"alternate", "anonymized", "recovered"});
 constexpr auto noise_names = std::to_array<std::string_view>({"fresh", "fixed"});
@@ -40,7 +39,7 @@ void visit_numbers(io::ConfigFields& f, TrainingConfig& c) {
     f.field("hiding", w.hiding, not_negative);
     f.field("r1", w.r1, not_negative);
   });
-  f.choice("bits", r.bits, bits_names);
+  f.choice("bits", r.bits, payload_bits_names);
   f.choice("recover_bits", r.recover_bits, recover_bits_names);
   f.field("identity_swap", r.identity_swap, share);
   f.choice("fake", r.fake, fake_names);

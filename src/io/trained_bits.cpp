@@ -1,7 +1,5 @@
 #include "g2face/models/trained_bits.hpp"
 
-#include <array>
-
 #include "g2face/error.hpp"
 #include "io/config_fields.hpp"
 
@@ -11,8 +9,7 @@ namespace {
 constexpr const char* fact_key = "hidden_bits";
 
 io::VisitFields fields(PayloadBits& bits) {
-  static constexpr auto names = std::to_array<std::string_view>({"floats", "uniform"});
-  return [&bits](io::ConfigFields& f) { f.choice("trained_on", bits, names); };
+  return [&bits](io::ConfigFields& f) { f.choice("trained_on", bits, payload_bits_names); };
 }
 
 }  // namespace
