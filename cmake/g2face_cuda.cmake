@@ -60,8 +60,9 @@ endfunction()
 if(G2FACE_CUDA AND G2FACE_CUDA_LIBRARIES)
   g2face_cuda_library(CUBLASLT cublasLt.h cublas cublasLt libcublasLt.so.${CUDAToolkit_VERSION_MAJOR})
   g2face_cuda_library(CUDNN cudnn.h cudnn cudnn libcudnn.so.9)
+  g2face_cuda_library(NCCL nccl.h nccl nccl libnccl.so.2)
 elseif(G2FACE_CUDA_EMULATED)  # with stand-ins
-  foreach(library cublas:CUBLASLT cudnn:CUDNN)
+  foreach(library cublas:CUBLASLT cudnn:CUDNN nccl:NCCL)
     string(REGEX REPLACE ":.*" "" file ${library})
     string(REGEX REPLACE ".*:" "" name ${library})
     set_source_files_properties(kernels/cuda/${file}.cpp PROPERTIES COMPILE_DEFINITIONS

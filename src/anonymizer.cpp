@@ -12,6 +12,7 @@
 #include "g2face/models/networks.hpp"
 #include "g2face/models/recon.hpp"
 #include "g2face/models/trained_bits.hpp"
+#include "g2face/models/trained_noise.hpp"
 #include "g2face/ops.hpp"
 
 namespace g2face {
@@ -38,11 +39,13 @@ struct Anonymizer::State {
   Parameters parameters;
   ModelConfig config;
   AnonymizerOptions options;
+  std::optional<std::uint64_t> fixed_noise;
   std::map<std::pair<std::string, std::int64_t>, Job> jobs;  // by name and batch size
   std::vector<Job*> used;                                    // by the last call
 
   State(Parameters p, const AnonymizerOptions& o) : parameters(std::move(p)), options(o) {
     config = ModelConfig::of(parameters);
+    fixed_noise = trained_noise(parameters);
     adopt_parameters(parameters, inference_networks(), config);
   }
 
@@ -125,9 +128,9 @@ struct Anonymizer::State {
     return {logits, greater(logits, g.constant(Tensor::scalar(0))), bits_to_float(logits, {.limit = 50})};
   }
 
-  Value generation(Graph& g, Value image, Value identity, Value coefficients, Value bits, Value seed) const {
+  Value generation(Graph& g, Value image, Value identity, Value coefficients, Value bits, Value noise) const {
     const Value styles = style_mlp(Scope(g, "style_mlp"), identity, select_geometry(coefficients), config);
-    return generator(Scope(g, "generator"), image, styles, bits, {.seed = seed}, config);
+    return generator(Scope(g, "generator"), image, styles, bits, {.seed = noise}, config);
   }
 
   // ---- jobs ----
@@ -140,6 +143,8 @@ struct Anonymizer::State {
     return job.inputs["image"] = job.graph->input(image_type(n), "image");
   }
   static Value seed_input(Job& job) { return job.inputs["seed"] = job.graph->input({DType::i64, {1}}, "seed"); }
+  static Value noise_input(Job& job) { return job.inputs["noise"] = job.graph->input({DType::i64, {1}}, "noise"); }
+  Tensor noise_tensor(std::uint64_t seed) const { return seed_tensor(fixed_noise.value_or(seed)); }
 
   std::map<std::string, Tensor> analyze(const Tensor& face) {
     const std::int64_t n = face.shape()[0];
@@ -160,14 +165,14 @@ struct Anonymizer::State {
       const Value c = made.inputs["coefficients"] =
           g.input({DType::f32, {n, ModelConfig::coefficient_count}}, "coefficients");
       const Value b = made.inputs["bits"] = g.input(bits_type(n), "bits");
-      made.outputs["image"] = generation(g, x, e, c, b, seed_input(made));
+      made.outputs["image"] = generation(g, x, e, c, b, noise_input(made));
     });
     return run(j,
                {{"image", image},
                 {"identity", identity},
                 {"coefficients", coefficients},
                 {"bits", bits},
-                {"seed", seed_tensor(seed)}},
+                {"noise", noise_tensor(seed)}},
                true)
         .at("image");
   }
@@ -200,22 +205,22 @@ struct Anonymizer::State {
       made.outputs = {{"identity", a.identity},
                       {"virtual_identity", v.identity},
                       {"bits", bits},
-                      {"image", generation(g, image, v.identity, a.coefficients, bits, seed)}};
+                      {"image", generation(g, image, v.identity, a.coefficients, bits, noise_input(made))}};
     });
-    return run(j, {{"image", face}, {"seed", seed_tensor(o.seed)}}, true);
+    return run(j, {{"image", face}, {"seed", seed_tensor(o.seed)}, {"noise", noise_tensor(o.seed)}}, true);
   }
 
   std::map<std::string, Tensor> recover_whole(const Tensor& image, const RecoverOptions& o) {
     const std::int64_t n = image.shape()[0];
     Job& j = job("recover", n, [&](Job& made) {
       Graph& g = *made.graph;
-      const Value x = image_input(made, n), seed = seed_input(made);
+      const Value x = image_input(made, n);
       const ExtractedValues v = extraction(g, x);
       made.outputs = {{"identity", v.identity},
                       {"logits", v.logits},
-                      {"image", generation(g, x, v.identity, analysis(g, x).coefficients, v.bits, seed)}};
+                      {"image", generation(g, x, v.identity, analysis(g, x).coefficients, v.bits, noise_input(made))}};
     });
-    return run(j, {{"image", image}, {"seed", seed_tensor(o.seed)}}, true);
+    return run(j, {{"image", image}, {"noise", noise_tensor(o.seed)}}, true);
   }
 };
 

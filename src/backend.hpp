@@ -13,6 +13,8 @@
 
 namespace g2face {
 
+class Communicator;
+
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -46,6 +48,9 @@ class Backend {
   virtual std::vector<double> time(Stream& stream, std::span<const std::function<void()>> work) = 0;
   /// What a run may still find in the cache that all of the device shares; 0: not known.
   virtual std::size_t cache_bytes() = 0;
+  /// Lets ranks send each other what lies in memory of this device, and of others, past the host, if they can
+  /// (Communicator::on_device). All of them call it at the same time.
+  virtual void connect(Communicator&) {}
 };
 
 /// Throws DeviceError for a device that this build or machine lacks, saying which and why.

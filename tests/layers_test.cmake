@@ -44,7 +44,7 @@ set(may_everything ${may_eval} eval)
 # The steps that go against the order, each with its reason.
 set(exceptions
     "src/ops/.* kernels" # a row of the op table names its kernels
-    "src/io/(model_(config|fields)|trained_bits).* models" # JSON has one home
+    "src/io/(model_(config|fields)|trained_(bits|noise)).* models" # JSON has one home
     "src/io/(train|prior)_(config.cpp|fields.hpp) train" # likewise
     "src/io/face_model_(facts|import).cpp models" # likewise; and what files of others become
     "src/io/synthetic_label.* face" # likewise
@@ -70,6 +70,7 @@ set(home_zlib "^src/io/|^weights_converter/")
 set(home_cuda "^kernels/")
 set(home_cublas "^kernels/cuda/cublas\\.")
 set(home_cudnn "^kernels/cuda/cudnn\\.")
+set(home_nccl "^kernels/cuda/nccl\\.")
 set(home_benchmark "^bench/")
 
 file(GLOB_RECURSE files RELATIVE ${ROOT} ${ROOT}/include/*.hpp ${ROOT}/src/*.[ch]pp ${ROOT}/kernels/*.[ch]pp

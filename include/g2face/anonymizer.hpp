@@ -21,7 +21,8 @@ struct AnonymizerOptions {
 };
 
 struct AnonymizeOptions {
-  /// Decides the virtual identity and the noise: the same photo, model and seed give the same image. Below 2^53.
+  /// Decides the virtual identity and, unless the model was trained with one noise (trained_noise), the noise: the same
+  /// photo, model and seed give the same image. Below 2^53.
   std::uint64_t seed = 0;
   /// Hide the identity in the image. Without it random bits are hidden and nobody can recover.
   bool recoverable = true;
@@ -39,7 +40,7 @@ struct Anonymized {
 };
 
 struct RecoverOptions {
-  /// Decides the noise.
+  /// Decides the noise, as above.
   std::uint64_t seed = 0;
   /// Logits [N,rows,32] -> the identities [N,identity_dim] that were hidden: open_with(). Without it, those of the
   /// published method, or CapacityError as above.

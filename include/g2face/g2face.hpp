@@ -35,6 +35,7 @@
 #include "g2face/models/renderer.hpp"
 #include "g2face/models/stylegan2.hpp"
 #include "g2face/models/trained_bits.hpp"
+#include "g2face/models/trained_noise.hpp"
 #include "g2face/nn/adam.hpp"
 #include "g2face/nn/ema.hpp"
 #include "g2face/nn/layers.hpp"

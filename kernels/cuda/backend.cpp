@@ -11,6 +11,7 @@
 #include "g2face/error.hpp"
 #include "kernels/cuda/cublas.hpp"
 #include "kernels/cuda/cudnn.hpp"
+#include "kernels/cuda/nccl.hpp"
 #include "kernels/cuda/runtime.hpp"
 #include "kernels/cuda/step.hpp"
 
@@ -140,6 +141,10 @@ class CudaBackend final : public Backend {
     check_call(cudaDeviceGetAttribute(&bytes, cudaDevAttrL2CacheSize, index_), "cudaDeviceGetAttribute");
     return static_cast<std::size_t>(bytes);
   }
+  void connect(Communicator& ranks) override {
+    enter();
+    if (!ranks.on_device()) ranks.connect(cuda::nccl_transport(ranks, index_));
+  }
 
  private:
   void copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind, Stream& stream) {
@@ -185,6 +190,7 @@ std::vector<std::pair<std::string, std::string>> cuda_libraries() {
   std::vector<std::pair<std::string, std::string>> all;
   if (const auto version = cuda::cublaslt_version()) all.emplace_back("cuBLASLt", *version);
   if (const auto version = cuda::cudnn_version()) all.emplace_back("cuDNN", *version);
+  if (const auto version = cuda::nccl_version()) all.emplace_back("NCCL", *version);
   return all;
 }
 

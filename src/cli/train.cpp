@@ -22,7 +22,6 @@ class ModelJob final : public TrainJob {
   std::uint64_t& seed() override { return config_.recipe.seed; }
   std::int64_t batch() const override { return config_.recipe.batch; }
 
-  bool shares_batches() const override { return true; }
   std::unique_ptr<BatchSource> data(const std::string& path, const Report& report) override {
     return images(path, config_.recipe.flip, report);
   }

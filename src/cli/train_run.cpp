@@ -91,8 +91,6 @@ class Run {
     read_config();
     check<UsageError>(!o.data.empty() || !job.needs_data(),
                       "--data is required: a folder of images, or a list of them");
-    check<UsageError>(ranks_of(ranks_) == 1 || job.shares_batches(),
-                      "this training runs in one process, and was started with ", ranks_of(ranks_));
     check<UsageError>(job_.batch() % ranks_of(ranks_) == 0, "\"batch\" is ", job_.batch(),
                       ", which cannot be shared equally by ", ranks_of(ranks_), " ranks");
     store_ = CheckpointStore((folder_ / "checkpoints").string(), settings().keep, note());

@@ -45,8 +45,6 @@ class TrainJob {
   using Report = std::function<void(const std::string&)>;
   /// Whether it cannot do without --data.
   virtual bool needs_data() const { return true; }
-  /// Whether several ranks can share a batch of it.
-  virtual bool shares_batches() const { return false; }
   virtual std::unique_ptr<BatchSource> data(const std::string& path, const Report& report) = 0;
   /// The same as they are: not mirrored. Throws UsageError where a training holds out images of its own.
   virtual std::unique_ptr<BatchSource> test_data(const std::string& path, const Report& report);

@@ -107,12 +107,17 @@ void Communicator::all_reduce(std::span<double> values) {
   wait(start([this, values] { sum(values); }));
 }
 
-bool Communicator::agree(std::string_view text) {
-  const std::size_t own = std::hash<std::string_view>()(text);
-  std::vector<std::size_t> all(static_cast<std::size_t>(ranks()));
+std::vector<std::uint64_t> Communicator::gather(std::uint64_t value) {
+  std::vector<std::uint64_t> all(static_cast<std::size_t>(ranks()));
   wait(start([&] {
-    transport_->gather(reinterpret_cast<const std::byte*>(&own), reinterpret_cast<std::byte*>(all.data()), sizeof own);
+    transport_->gather(reinterpret_cast<const std::byte*>(&value), reinterpret_cast<std::byte*>(all.data()),
+                       sizeof value);
   }));
+  return all;
+}
+
+bool Communicator::agree(std::string_view text) {
+  const std::vector<std::uint64_t> all = gather(std::hash<std::string_view>()(text));
   return std::ranges::count(all, all.front()) == ranks();
 }
 

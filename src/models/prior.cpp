@@ -1,6 +1,7 @@
 #include "g2face/models/prior.hpp"
 
 #include "g2face/models/stylegan2.hpp"
+#include "g2face/ops/all_reduce.hpp"
 #include "models/synthesis.hpp"
 
 namespace g2face {
@@ -21,7 +22,7 @@ Value mean_style(const Scope& s, const ModelConfig& config) {
 
 void track_mean_style(const Scope& s, Value w, double decay, const ModelConfig& config) {
   const Value average = mean_style(s, config);
-  s.update(average, decay * average + (1 - decay) * mean(w, {.axes = {0}}));
+  s.update(average, decay * average + (1 - decay) * mean_over_ranks(mean(w, {.axes = {0}})));
 }
 
 Value truncated_style(const Scope& s, Value w, double psi, const ModelConfig& config) {

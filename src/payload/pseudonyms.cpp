@@ -3,10 +3,11 @@
 #include <sodium.h>
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <string_view>
 #include <utility>
+
+#include "payload/people_format.hpp"
 
 namespace g2face::payload {
 namespace {
@@ -14,16 +15,6 @@ namespace {
 constexpr std::string_view begins = "g2face people 1\n";
 constexpr std::size_t nonce_bytes = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
                       tag_bytes = crypto_aead_xchacha20poly1305_ietf_ABYTES;
-
-void put(std::vector<std::uint8_t>& out, std::uint32_t value) {
-  for (int i = 0; i < 4; ++i) out.push_back(static_cast<std::uint8_t>(value >> (8 * i)));
-}
-std::uint32_t read(std::span<const std::uint8_t>& in) {
-  std::uint32_t value = 0;
-  for (std::size_t i = 0; i < 4; ++i) value |= static_cast<std::uint32_t>(in[i]) << (8 * i);
-  in = in.subspan(4);
-  return value;
-}
 
 std::vector<float> direction(std::span<const float> x) {
   double sum = 0;
@@ -62,18 +53,10 @@ Pseudonyms::Pseudonyms(const Key& project, std::string model, double same_person
       crypto_aead_xchacha20poly1305_ietf_decrypt(plain.data(), nullptr, nullptr, &bytes[head], bytes.size() - head,
                                                  data.data(), data.size(), &bytes[begins.size()], seal_.data()) == 0;
   check<NotAuthentic>(is_ours, "was made with another key or another model, or is damaged");
-  std::span<const std::uint8_t> rest = plain;
-  const std::size_t width = read(rest), each = 20 + 4 * width;
-  check<NotAuthentic>(rest.empty() || (width > 0 && rest.size() % each == 0), "is authentic, but of another format");
-  while (!rest.empty()) {
-    Person p;
-    std::copy_n(rest.begin(), p.name.size(), p.name.begin());
-    rest = rest.subspan(p.name.size());
-    p.draw = read(rest);
-    for (std::size_t i = 0; i < width; ++i) p.identity.push_back(std::bit_cast<float>(read(rest)));
-    people_.push_back(std::move(p));
-  }
+  std::optional<std::vector<GalleryPerson>> people = read_people(plain);
   wipe(plain);
+  check<NotAuthentic>(people.has_value(), "is authentic, but of another format");
+  people_ = std::move(*people);
 }
 
 std::optional<std::size_t> Pseudonyms::find(std::span<const float> identity) const {
@@ -94,7 +77,7 @@ std::optional<std::size_t> Pseudonyms::find(std::span<const float> identity) con
 }
 
 std::size_t Pseudonyms::add(std::span<const float> identity, const Random& random) {
-  Person p{.name = {}, .draw = 0, .identity = direction(identity)};
+  GalleryPerson p{.name = {}, .draw = 0, .identity = direction(identity)};
   check<ShapeError>(people_.empty() || people_[0].identity.size() == identity.size(), "an identity of ",
                     identity.size(), " values does not belong into this gallery");
   random ? random(p.name) : randombytes_buf(p.name.data(), p.name.size());
@@ -103,9 +86,9 @@ std::size_t Pseudonyms::add(std::span<const float> identity, const Random& rando
 }
 
 std::uint64_t Pseudonyms::seed(std::size_t person, std::uint32_t draw) const {
-  const Person& p = people_.at(person);
-  std::vector<std::uint8_t> name(p.name.begin(), p.name.end());
-  put(name, draw);
+  const GalleryPerson& p = people_.at(person);
+  Bytes name(p.name.begin(), p.name.end());
+  for (int i = 0; i < 4; ++i) name.push_back(static_cast<std::uint8_t>(draw >> (8 * i)));
   std::array<std::uint8_t, 32> hash{};
   crypto_generichash(hash.data(), hash.size(), name.data(), name.size(), seeds_.data(), seeds_.size());
   std::uint64_t seed = 0;
@@ -114,13 +97,7 @@ std::uint64_t Pseudonyms::seed(std::size_t person, std::uint32_t draw) const {
 }
 
 std::vector<std::uint8_t> Pseudonyms::bytes() const {
-  std::vector<std::uint8_t> plain;
-  put(plain, people_.empty() ? 0 : static_cast<std::uint32_t>(people_[0].identity.size()));
-  for (const Person& p : people_) {
-    plain.insert(plain.end(), p.name.begin(), p.name.end());
-    put(plain, p.draw);
-    for (const float v : p.identity) put(plain, std::bit_cast<std::uint32_t>(v));
-  }
+  Bytes plain = write_people(people_);
   const auto data = associated(model_);
   const std::size_t head = begins.size() + nonce_bytes;
   std::vector<std::uint8_t> out(begins.begin(), begins.end());

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "backend.hpp"
 #include "g2face/graph/gradients.hpp"
 #include "g2face/nn/adam.hpp"
 #include "g2face/nn/ema.hpp"
@@ -117,6 +118,7 @@ TrainingEngine::TrainingEngine(Parameters start, std::span<const TrainedNetwork>
   if (options_.run.precision == Precision::f16) begin_loss_scale(start, options_.loss_scale);
   parameters_ = std::make_unique<DeviceParameters>(options_.run.device, start);
   if (options_.run.ranks) {
+    backend_of(options_.run.device).connect(*options_.run.ranks);
     std::string all;
     for (const auto& [name, tensor] : start) all += str(name, ' ', hash_of(tensor), '\n');
     require_same("a parameter", all);

@@ -97,6 +97,7 @@ struct IdentityTrainer::State {
   Gallery held_out;
   TrainingOptions options;
   std::optional<ModelConfig> teacher;
+  Share share;  // of a batch
   std::int64_t taken;
   std::unique_ptr<TrainingEngine> engine;
 
@@ -104,6 +105,7 @@ struct IdentityTrainer::State {
         const TrainingOptions& o)
       : model(m), recipe(r), people(p), held_out(std::move(gallery)), options(o), taken(o.first_step) {
     recipe.validate();
+    share = share_of(recipe.batch, options.ranks);
     check<Error>(options.epoch_images > 0, "training: an epoch has ", options.epoch_images,
                  " images, expected a positive number");
     check<Error>(recipe.weights.classes == 0 || people >= 2, "identity training: the loss has classes, but there are ",
@@ -166,7 +168,7 @@ struct IdentityTrainer::State {
   }
 
   void build(TrainingJob& j) const {
-    const std::int64_t n = recipe.batch;
+    const std::int64_t n = share.count;
     Graph& g = j.graph;
     const Scope seen = Scope(g, "arcface").in_training(), classes(g, "classes"), projection(g, "projection");
     const Value image = j.input("image", images_type(n)), identity = identity_network(seen, image, model);

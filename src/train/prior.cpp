@@ -138,13 +138,18 @@ struct PriorTrainer::State {
   ModelConfig model;
   PriorRecipe recipe;
   TrainingOptions options;
+  Share share;  // of a batch
   std::int64_t taken;
   AdaptiveAugment ada;
   std::unique_ptr<TrainingEngine> engine;
 
   State(ModelConfig m, const PriorRecipe& r, const Parameters& start, const TrainingOptions& o)
-      : model(std::move(m)), recipe(r), options(o), taken(o.first_step), ada(r.ada, r.seed, start) {
+      : model(std::move(m)), recipe(r), options(o), taken(o.first_step), ada(r.ada, r.seed, start, o.ranks) {
     recipe.validate();
+    share = share_of(recipe.batch, options.ranks);
+    check<Error>(!has_paths() || paths_of_step() % ranks_of(options.ranks) == 0,
+                 "prior training: steps of path length are of ", paths_of_step(), " pictures, which ",
+                 ranks_of(options.ranks), " ranks cannot share equally: change \"path_length_shrink\"");
     model.validate();
     Parameters networks, kept;
     for (const auto& [name, tensor] : start) {
@@ -160,6 +165,7 @@ struct PriorTrainer::State {
   }
 
   bool has_paths() const { return recipe.path_length > 0; }
+  std::int64_t paths_of_step() const { return recipe.batch / recipe.path_length_shrink; }
   bool has_r1() const { return recipe.r1 > 0; }
   double generator_share() const { return lazy_share(has_paths(), recipe.path_length_interval); }
   double discriminator_share() const { return lazy_share(has_r1(), recipe.r1_interval); }
@@ -197,7 +203,7 @@ struct PriorTrainer::State {
 
   void build_generate(TrainingJob& j) const {
     const PriorNetworks n(j.graph);
-    const Pictures p = pictures(j, n, recipe.batch);
+    const Pictures p = pictures(j, n, share.count);
     const Value loss = generator_loss(judged(j, n, "generated", p.image));
     track_mean_style(n.mapping, p.w, recipe.w_decay, model);
     engine->minimize(j, loss, {&n.generator, &n.mapping}, rates, lazy(recipe.adam, generator_share()));
@@ -209,11 +215,12 @@ struct PriorTrainer::State {
 
   void build_paths(TrainingJob& j) const {
     const PriorNetworks n(j.graph);
-    const std::int64_t count = recipe.batch / recipe.path_length_shrink;
+    const std::int64_t count = share_of(paths_of_step(), options.ranks).count;
     const Pictures p = pictures(j, n, count);
     const Value directions = random_normal(seeds(j, count), {p.image.shape(), random_stream("directions")});
     const Value length = path_lengths(p.image, p.styles, directions);
-    const Value before = mean_path_length(n), now = before + recipe.path_length_decay * (mean(length) - before);
+    const Value before = mean_path_length(n),
+                now = before + recipe.path_length_decay * (mean_over_ranks(mean(length)) - before);
     n.path_length.update(before, now);
     const Value penalty = mean(square(length - now));
     engine->minimize(j, recipe.path_length * recipe.path_length_interval * penalty, {&n.generator, &n.mapping}, rates,
@@ -224,7 +231,7 @@ struct PriorTrainer::State {
 
   void build_discriminate(TrainingJob& j) const {
     const PriorNetworks n(j.graph);
-    const Type type = images_type(recipe.batch);
+    const Type type = images_type(share.count);
     const Value real = judged(j, n, "real", j.input("image", type)), fake = judged(j, n, "fake", j.input("fake", type));
     const Value real_loss = mean(softplus(-real)), fake_loss = mean(softplus(fake));
     engine->minimize(j, real_loss + fake_loss, {&n.discriminator}, rates, lazy(recipe.adam, discriminator_share()));
@@ -234,7 +241,7 @@ struct PriorTrainer::State {
 
   void build_r1(TrainingJob& j) const {
     const PriorNetworks n(j.graph);
-    const Value image = j.input("image", images_type(recipe.batch));
+    const Value image = j.input("image", images_type(share.count));
     const Value penalty = r1_penalty(judged(j, n, "r1", image), image);
     engine->minimize(j, 0.5 * recipe.r1 * recipe.r1_interval * penalty, {&n.discriminator}, rates,
                      lazy(recipe.adam, discriminator_share()));
@@ -259,7 +266,7 @@ struct PriorTrainer::State {
   }
 
   StepReport step(const Tensor& images) {
-    const Type type = images_type(recipe.batch);
+    const Type type = images_type(share.count);
     check<ShapeError>(images.type() == type, "training: images are ", images.type().str(), ", expected ", type.str());
     const std::int64_t number = taken + 1;
     Batch inputs = {{"image", images}};
@@ -272,9 +279,11 @@ struct PriorTrainer::State {
     const auto augment = [&](const std::string& place) {
       ada.draw(place, taken * recipe.batch, {recipe.batch, model.resolution, model.resolution}, inputs);
     };
-    const auto draw = [&](std::string_view stage, std::int64_t count) {
-      inputs["seeds"] = sample_seeds(recipe.seed, taken * count, count, stage);
-      inputs["mixing"] = mixing(taken * count, count, stage);
+    const auto draw = [&](std::string_view stage, std::int64_t of_all) {
+      const Share own = share_of(of_all, options.ranks);
+      const std::int64_t first = taken * of_all + own.first;
+      inputs["seeds"] = sample_seeds(recipe.seed, first, own.count, stage);
+      inputs["mixing"] = mixing(first, own.count, stage);
     };
 
     const int paths = recipe.path_length_interval, r1 = recipe.r1_interval;
@@ -285,7 +294,7 @@ struct PriorTrainer::State {
     run("generate", &State::build_generate);
     if (has_paths() && number % paths == 0) {
       inputs["step"] = whole_number(with_extra(number, true, paths));
-      draw("path length", recipe.batch / recipe.path_length_shrink);
+      draw("path length", paths_of_step());
       run("path length", &State::build_paths);
     }
     inputs["rate"] = real_number(recipe.rate * discriminator_share());

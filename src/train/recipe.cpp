@@ -13,6 +13,8 @@ void TrainingRecipe::validate() const {
        std::initializer_list<std::pair<std::string_view, double>>{{"weights.diversity", weights.diversity},
                                                                   {"weights.consistency", weights.consistency},
                                                                   {"weights.identity", weights.identity},
+                                                                  {"weights.recovered", weights.recovered},
+                                                                  {"weights.wrong_key", weights.wrong_key},
                                                                   {"weights.shape", weights.shape},
                                                                   {"weights.landmarks", weights.landmarks},
                                                                   {"weights.colours", weights.colours},
@@ -25,6 +27,7 @@ void TrainingRecipe::validate() const {
                                                                   {"prior_rate", prior_rate},
                                                                   {"discriminator_rate", discriminator_rate}})
     require(value >= 0 && value <= 1e6, field, value, "0 to 1e6");
+  require(real_identities >= 0 && real_identities <= 1, "real_identities", real_identities, "a share of 0 to 1");
   require(identity_swap >= 0 && identity_swap <= 1, "identity_swap", identity_swap, "a share of 0 to 1");
   channel.validate();
   ada.validate();

@@ -75,6 +75,7 @@ struct ReconTrainer::State {
   FaceModel mesh;
   Tensor error_weights;  // [1,257]: of squared errors
   Tensor shown;          // [1,V,1]: 1 where a face is that is only a face
+  Share share;           // of a batch
   std::int64_t taken;
   std::unique_ptr<TrainingEngine> engine;
 
@@ -82,6 +83,7 @@ struct ReconTrainer::State {
         const TrainingOptions& o)
       : model(m), recipe(r), statistics(s), options(o), taken(o.first_step) {
     recipe.validate();
+    share = share_of(recipe.batch, options.ranks);
     check<Error>(options.epoch_images > 0, "training: an epoch has ", options.epoch_images,
                  " images, expected a positive number");
     adopt_parameters(start, network, model);
@@ -162,7 +164,7 @@ struct ReconTrainer::State {
   static RateInputs rates(std::string_view) { return {"step", "rate"}; }
 
   void build(TrainingJob& j) const {
-    const std::int64_t n = recipe.batch;
+    const std::int64_t n = share.count;
     Graph& g = j.graph;
     const Scope regressor = Scope(g, "recon").in_training();
     const auto say = [&](Value image) { return recon(regressor, affine(image, 0.5, 0.5), model); };

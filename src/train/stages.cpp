@@ -100,12 +100,13 @@ AnonymizeStage anonymize_stage(const TrainingNetworks& n, const AnonymizeInputs&
   stage.coefficients = coefficients_of(n, in.image);
   stage.geometry = geometry_of(n, stage.coefficients);
   stage.virtual_identity = map_2_id(n.map_2_id, in.z, n.config);
-  stage.generated = generate(n, in.image, stage.virtual_identity, stage.coefficients, in.bits, in.noise, in.channel);
+  const Value shown = in.shown ? in.shown(stage.virtual_identity, stage.identity) : stage.virtual_identity;
+  stage.generated = generate(n, in.image, shown, stage.coefficients, in.bits, in.noise, in.channel);
 
   GeneratedFace& face = stage.generated;
   Losses losses;
   losses.add("diversity", w.diversity, [&] { return diversity(stage.virtual_identity); });
-  losses.add("consistency", w.consistency, [&] { return same_identity(stage.virtual_identity, face.identity); });
+  losses.add("consistency", w.consistency, [&] { return same_identity(shown, face.identity); });
   losses.add("identity", w.identity, [&] { return other_identity(stage.identity, face.identity); });
   if (w.lpips != 0) stage.features = lpips_features(n.lpips, in.image, n.config);
   add_losses_of_picture(losses, n, face, in.image, stage.geometry, stage.features, in.bits, in.augment, w);

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "g2face/models/extractor.hpp"
 #include "g2face/models/identity.hpp"
 #include "g2face/models/identity_network.hpp"
 #include "g2face/models/networks.hpp"
 #include "g2face/models/recon.hpp"
+#include "g2face/models/trained_noise.hpp"
 #include "g2face/ops.hpp"
 #include "g2face/train/ada.hpp"
 #include "train/draws.hpp"
@@ -93,8 +95,11 @@ struct Trainer::State {
     j.report.emplace_back("total", face.loss);
   }
 
+  std::optional<std::uint64_t> fixed_noise() const {
+    return recipe.noise == TrainingNoise::fixed ? std::optional(recipe.seed) : std::nullopt;
+  }
   GeneratorNoise noise(Value seeds_of_pictures) const {
-    if (recipe.noise == TrainingNoise::fresh) return {.seed = seeds_of_pictures};
+    if (!fixed_noise()) return {.seed = seeds_of_pictures};
     Tensor all(seeds_of_pictures.type());
     std::ranges::fill(all.mutable_as<std::int64_t>(), static_cast<std::int64_t>(recipe.seed));
     return {.seed = seeds_of_pictures.graph->constant(all)};
@@ -109,11 +114,15 @@ struct Trainer::State {
   /// For a share of the samples somebody else's: that of the next photo of the whole batch.
   Value swapped(Value identity, Value seeds_of_pictures) const {
     if (recipe.identity_swap == 0) return identity;
+    return some(recipe.identity_swap, seeds_of_pictures, swap_stream, next_one(identity), identity);
+  }
+
+  Value next_one(Value identity) const {
     const Value all = all_gather(identity);
     std::vector<std::int64_t> next;
     for (std::int64_t i = 0; i < recipe.batch; ++i) next.push_back((i + 1) % recipe.batch);
     const Value others = gather(reshape(all, identity_type(recipe.batch).shape), 0, next);
-    return some(recipe.identity_swap, seeds_of_pictures, swap_stream, own_part(reshape(others, all.shape())), identity);
+    return own_part(reshape(others, all.shape()));
   }
 
   static std::string feature_name(std::size_t depth) { return str("features at depth ", depth); }
@@ -124,15 +133,20 @@ struct Trainer::State {
     const std::int64_t n = share.count;
     const TrainingNetworks networks(j.graph, model, mesh);
     const Value seed = seeds(j, n), bits = random_bits(recipe.bits, seed, n, model);
-    const AnonymizeStage stage =
-        anonymize_stage(networks,
-                        {.image = j.input("image", images_type(n)),
-                         .z = random_normal(seed, {identity_type(n).shape, random_stream("virtual identity")}),
-                         .bits = bits,
-                         .noise = noise(seed),
-                         .channel = [&](Value x) { return channel(x, seed, recipe.channel); },
-                         .augment = [&](Value x) { return ada.augment(j, "anonymized", x); }},
-                        recipe.weights);
+    const AnonymizeStage stage = anonymize_stage(
+        networks,
+        {.image = j.input("image", images_type(n)),
+         .z = random_normal(seed, {identity_type(n).shape, random_stream("virtual identity")}),
+         .bits = bits,
+         .noise = noise(seed),
+         .channel = [&](Value x) { return channel(x, seed, recipe.channel); },
+         .augment = [&](Value x) { return ada.augment(j, "anonymized", x); },
+         .shown =
+             [&](Value virtual_identity, Value identity) {
+               if (recipe.real_identities == 0) return virtual_identity;
+               return some(recipe.real_identities, seed, "real identity", next_one(identity), virtual_identity);
+             }},
+        recipe.weights);
     engine->minimize(j, stage.generated.loss,
                      {&networks.generator, &networks.style_mlp, &networks.map_2_id, &networks.hiding_extractor}, rates);
     engine->average(j, {&networks.map_2_id});
@@ -274,14 +288,16 @@ Preview Trainer::State::preview(const Tensor& images) const {
   const Value logits = hiding_extractor(Scope(g, "hiding_extractor"), anonymized, model);
   const Value read = greater(logits, g.constant(Tensor::scalar(0)));
   const Value recovered = generate(anonymized, identity, read);
-  std::vector<std::int64_t> others;  // somebody else's identity: that of the next image, or with one image, noise
-  for (std::int64_t i = 0; i < n; ++i) others.push_back((i + 1) % n);
-  const Value wrong_key = generate(anonymized, n > 1 ? gather(identity, 0, others) : z, read);
+  std::vector<std::int64_t> next;  // somebody else's identity: that of the next image, or with one image, noise
+  for (std::int64_t i = 0; i < n; ++i) next.push_back((i + 1) % n);
+  const Value other = n > 1 ? gather(identity, 0, next) : z;
+  const Value wrong_key = generate(anonymized, other, read);
   const auto likeness = [&](Value x) { return mean(cosine(identity, see(x))); };
   const std::vector<std::pair<std::string, Value>> numbers = {{"bits wrong", mean(abs(read - bits))},
                                                               {"cosine original-anonymized", likeness(anonymized)},
                                                               {"cosine original-recovered", likeness(recovered)},
                                                               {"cosine original-wrong key", likeness(wrong_key)},
+                                                              {"cosine original-other", mean(cosine(identity, other))},
                                                               {"psnr recovered", mean_psnr(image, recovered)}};
   std::vector<Value> outputs = {anonymized, recovered, wrong_key};
   for (const auto& [name, value] : numbers) outputs.push_back(value);
@@ -323,6 +339,7 @@ Parameters Trainer::model() const {
   Parameters used = state_->engine->averaged();
   state_->model.store(used);
   store_trained_bits(used, state_->recipe.bits);
+  store_trained_noise(used, state_->fixed_noise());
   return used;
 }
 Parameters Trainer::state() const {
@@ -330,6 +347,7 @@ Parameters Trainer::state() const {
   state_->ada.store(all);
   state_->model.store(all);
   store_trained_bits(all, state_->recipe.bits);
+  store_trained_noise(all, state_->fixed_noise());
   return all;
 }
 

@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <limits>
 #include <set>
+
+#include "payload/people_format.hpp"
 
 using namespace g2face;
 using namespace g2face::payload;
@@ -72,4 +75,31 @@ TEST_CASE("pseudonyms: a gallery comes back with its key and model, and with not
     changed[bit / 8] = static_cast<std::uint8_t>(changed[bit / 8] ^ (1U << (bit % 8)));
     CHECK_THROWS_AS(Pseudonyms(key_of('1'), "model", 0.9, changed), NotAuthentic);
   }
+}
+
+TEST_CASE("pseudonyms: the bytes of a gallery are pinned, and nothing else is read") {
+  GalleryPerson person{.name = {}, .draw = 0x01020304, .identity = {1, -0.5F}};
+  for (std::size_t i = 0; i < person.name.size(); ++i) person.name[i] = static_cast<std::uint8_t>(0xa0 + i);
+  const Bytes expected = {2,    0,    0,    0,    0xa0, 0xa1, 0xa2, 0xa3, 0xa4, 0xa5, 0xa6,
+                          0xa7, 0xa8, 0xa9, 0xaa, 0xab, 0xac, 0xad, 0xae, 0xaf, 4,    3,
+                          2,    1,    0,    0,    0x80, 0x3f, 0,    0,    0,    0xbf};
+  const Bytes bytes = write_people({{person}});
+  CHECK(bytes == expected);
+  const auto back = read_people(bytes);
+  REQUIRE(back);
+  REQUIRE(back->size() == 1);
+  CHECK(back->front().name == person.name);
+  CHECK(back->front().draw == person.draw);
+  CHECK(back->front().identity == person.identity);
+  CHECK(read_people(Bytes{0, 0, 0, 0})->empty());
+
+  for (std::size_t n = 0; n < bytes.size(); ++n) CHECK(!read_people(std::span(bytes).first(n)));
+  Bytes longer = bytes;
+  longer.push_back(0);
+  CHECK(!read_people(longer));
+  Bytes wide = bytes;  // 2^32 - 1 values each
+  std::fill_n(wide.begin(), 4, std::uint8_t{0xff});
+  CHECK(!read_people(wide));
+  person.identity[1] = std::numeric_limits<float>::quiet_NaN();
+  CHECK(!read_people(write_people({{person}})));
 }

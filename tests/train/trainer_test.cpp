@@ -7,10 +7,13 @@
 #include <cmath>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <set>
 
+#include "g2face/anonymizer.hpp"
 #include "g2face/fill.hpp"
 #include "g2face/models/networks.hpp"
+#include "g2face/models/trained_noise.hpp"
 #include "models/tiny.hpp"
 
 using namespace g2face;
@@ -132,6 +135,31 @@ TEST_CASE("trainer: swapped identities are those of the next photo, and pictures
   CHECK_THROWS_WITH_AS(wrong.validate(), doctest::Contains("identity_swap is 1.5"), Error);
 }
 
+TEST_CASE("trainer: real identities are those of the next photo, and anonymized pictures have to show them") {
+  const ModelConfig model = tests::tiny_config();
+  const auto losses = [&](double share, const Tensor& images) {
+    TrainingRecipe recipe = quick();
+    recipe.real_identities = share;
+    Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
+    const StepReport report = trainer.step({{"image", images}});
+    return std::map<std::string, double>(report.begin(), report.end());
+  };
+  const Tensor four = faces(4, 16, 0);
+  Tensor same(four.type());
+  const std::size_t one = same.as<float>().size() / 4;
+  for (std::size_t i = 0; i < same.as<float>().size(); ++i) same.mutable_as<float>()[i] = four.as<float>()[i % one];
+  const auto drawn = losses(0, four), real = losses(1, four), torn = losses(1, same);
+  CHECK(drawn.at("anonymize/consistency") != real.at("anonymize/consistency"));
+  CHECK(drawn.at("anonymize/diversity") == real.at("anonymize/diversity"));  // still of the virtual ones
+  // Where the next photo is of the same person, what has to be shown is what may not be seen: the cosine is 1 less the
+  // one, and at most the other, a mean of those above 0.
+  CHECK(torn.at("anonymize/identity") >= 1 - torn.at("anonymize/consistency") - 1e-5);
+  CHECK(torn.at("anonymize/consistency") != real.at("anonymize/consistency"));
+  TrainingRecipe wrong = quick();
+  wrong.real_identities = -0.5;
+  CHECK_THROWS_WITH_AS(wrong.validate(), doctest::Contains("real_identities is -0.5"), Error);
+}
+
 TEST_CASE("trainer: a step trains what it should and nothing else") {
   const ModelConfig model = tests::tiny_config();
   const TrainingRecipe recipe = quick();
@@ -185,6 +213,22 @@ TEST_CASE("trainer: fixed noise is the same for each picture, fresh noise is not
     const std::span<const float> pictures = preview.pictures[1].second.as<float>();
     const bool same = std::equal(pictures.begin(), pictures.begin() + photo.numel(), pictures.begin() + photo.numel());
     CHECK(same == (noise == TrainingNoise::fixed));
+
+    // Whoever uses the model adds what it was trained with.
+    const Parameters trained = trainer.model();
+    CHECK(trained_noise(trained) == (same ? std::optional(recipe.seed) : std::nullopt));
+    Anonymizer anonymizer(trained, {.device = Device::cpu(), .precision = Precision::strict});
+    const auto recovered = [&](std::uint64_t seed) {
+      return anonymizer
+          .recover(photo, {.seed = seed,
+                           .reveal =
+                               [&](const Tensor&) {
+                                 return Tensor::zeros({DType::f32, {1, 6}});
+                               }})
+          .image;
+    };
+    const Tensor one = recovered(1), other = recovered(2);
+    CHECK(std::ranges::equal(one.as<float>(), other.as<float>()) == same);
   }
 }
 

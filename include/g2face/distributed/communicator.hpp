@@ -13,6 +13,7 @@
 #include <span>
 #include <string_view>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace g2face {
@@ -35,6 +36,20 @@ class Transport {
   virtual void gather(const std::byte* part, std::byte* all, std::size_t bytes) = 0;
   /// Ends all ranks, this one too if they are processes.
   virtual void abort(int exit_code) noexcept = 0;
+};
+
+struct Stream;  // g2face/device.hpp
+
+/// How ranks send each other what lies in memory of their devices, in the order of a stream and past the host. Parts
+/// have `count` values; else as in Transport. A backend makes it.
+class DeviceTransport {
+ public:
+  DeviceTransport() = default;
+  DeviceTransport(const DeviceTransport&) = delete;
+  DeviceTransport& operator=(const DeviceTransport&) = delete;
+  virtual ~DeviceTransport() = default;
+  virtual void exchange(const float* from, float* to, std::size_t count, Stream& stream) = 0;
+  virtual void gather(const float* part, float* all, std::size_t count, Stream& stream) = 0;
 };
 
 /// What ranks do together. All of them call the same functions in the same order with the same sizes; the work is done
@@ -63,11 +78,17 @@ class Communicator {
   Ticket start_all_reduce(std::shared_ptr<float> values, std::size_t count);
   void wait(Ticket ticket);
 
+  /// What each rank gives, on all of them.
+  std::vector<std::uint64_t> gather(std::uint64_t value);
   /// Whether the text is the same on all ranks; all get the same answer.
   bool agree(std::string_view text);
   /// Returns when all ranks have called it.
   void barrier();
   void abort(int exit_code) noexcept { transport_->abort(exit_code); }
+
+  /// Null: what lies in memory of devices goes through that of the host.
+  const std::shared_ptr<DeviceTransport>& on_device() const { return on_device_; }
+  void connect(std::shared_ptr<DeviceTransport> devices) { on_device_ = std::move(devices); }
 
  private:
   Ticket start(std::function<void()> work);
@@ -83,6 +104,7 @@ class Communicator {
   std::map<Ticket, std::exception_ptr> done_;  // null: well
   Ticket last_ = 0;
   bool stopping_ = false;
+  std::shared_ptr<DeviceTransport> on_device_;
   std::thread thread_;
 };
 

@@ -27,6 +27,8 @@ Value all_reduce(Value x);
 
 /// [ranks, ...]: the x of every rank. A formula over all_reduce: each adds zeros for the others, which is exact.
 Value all_gather(Value x);
+/// The mean of x over ranks: where x is a mean over the part of each, that over the batch. x itself alone.
+Value mean_over_ranks(Value x);
 /// The part of this rank: all [ranks, ...] -> [...].
 Value own_part(Value all);
 
@@ -40,7 +42,7 @@ std::vector<Value> all_reduce_in_buckets(std::span<const Value> values, std::siz
 struct ReductionBucket {
   std::shared_ptr<Communicator> ranks;
   std::vector<Shape> shapes;
-  std::shared_ptr<float> values;   // one tensor after the other, memory of the host; kernels make it
+  std::shared_ptr<float> values;   // one tensor after the other; kernels make it
   std::vector<double> references;  // the same on the reference device
   Communicator::Ticket ticket = 0;
 

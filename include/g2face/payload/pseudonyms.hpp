@@ -13,6 +13,13 @@
 
 namespace g2face::payload {
 
+/// Somebody who was met.
+struct GalleryPerson {
+  std::array<std::uint8_t, 16> name{};  // random
+  std::uint32_t draw = 0;
+  std::vector<float> identity;  // of length 1
+};
+
 /// A gallery of those who were met, by their identity vectors, as whoever holds the project's key can keep it. A face
 /// belongs to the likest person of the gallery, by the cosine of their identities, if that is at least `same_person`.
 ///
@@ -46,16 +53,10 @@ class Pseudonyms {
   std::vector<std::uint8_t> bytes() const;
 
  private:
-  struct Person {
-    std::array<std::uint8_t, 16> name{};
-    std::uint32_t draw = 0;
-    std::vector<float> identity;  // of length 1
-  };
-
   Secret seeds_, seal_;
   std::string model_;
   double same_person_;
-  std::vector<Person> people_;
+  std::vector<GalleryPerson> people_;
 };
 
 }  // namespace g2face::payload

@@ -32,7 +32,7 @@ enum class FakeImages : std::uint8_t {
 /// The noise that the generator adds.
 enum class TrainingNoise : std::uint8_t {
   fresh,  // drawn for each picture, as the authors do
-  fixed   // the same for all, of the recipe's seed: what the seed of the same number gives in use
+  fixed   // the same for all, of the recipe's seed, and in use: the model file tells the seed
 };
 
 struct TrainingRecipe {
@@ -45,6 +45,9 @@ struct TrainingRecipe {
   /// person, as a wrong key will; 0..1. What the picture keeps of the original is then worth nothing, the key
   /// everything.
   double identity_swap = 0;
+  /// Share of anonymized pictures that show the identity of another photo of the batch in place of a virtual one, so
+  /// that the generator learns those of real people; 0..1.
+  double real_identities = 0;
   FakeImages fake = FakeImages::alternate;
   TrainingNoise noise = TrainingNoise::fresh;
   ChannelOptions channel;

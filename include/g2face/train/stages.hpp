@@ -73,6 +73,8 @@ struct AnonymizeInputs {
   Value bits;   // [N,bit_rows,32] to hide
   GeneratorNoise noise;
   Channel channel, augment = {};
+  /// From the virtual identities and the originals' those that the pictures show; empty: the virtual ones.
+  std::function<Value(Value virtual_identity, Value identity)> shown = {};
 };
 struct AnonymizeStage {
   Value identity, coefficients;  // of the original
