@@ -42,6 +42,7 @@ void visit_numbers(io::ConfigFields& f, TrainingConfig& c) {
   f.choice("bits", r.bits, payload_bits_names);
   f.choice("recover_bits", r.recover_bits, recover_bits_names);
   f.field("identity_swap", r.identity_swap, share);
+  f.field("wrong_key_ramp", r.wrong_key_ramp);
   f.field("real_identities", r.real_identities, share);
   f.choice("fake", r.fake, fake_names);
   f.choice("noise", r.noise, noise_names);

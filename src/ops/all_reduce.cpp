@@ -90,9 +90,7 @@ Value all_gather(Value x) {
   return all_reduce(row * place_of_rank(*x.graph, row.shape().rank(), x.dtype()));
 }
 
-Value mean_over_ranks(Value x) {
-  return x.graph->ranks() ? mean(all_gather(x), {.axes = {0}}) : x;
-}
+Value mean_over_ranks(Value x) { return x.graph->ranks() ? mean(all_gather(x), {.axes = {0}}) : x; }
 
 Value own_part(Value all) {
   std::vector<std::int64_t> rest;

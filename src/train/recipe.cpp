@@ -27,6 +27,8 @@ void TrainingRecipe::validate() const {
                                                                   {"prior_rate", prior_rate},
                                                                   {"discriminator_rate", discriminator_rate}})
     require(value >= 0 && value <= 1e6, field, value, "0 to 1e6");
+  require(wrong_key_ramp[0] >= 0 && wrong_key_ramp[0] <= wrong_key_ramp[1], "wrong_key_ramp",
+          str('[', wrong_key_ramp[0], ", ", wrong_key_ramp[1], ']'), "two steps, the first one first");
   require(real_identities >= 0 && real_identities <= 1, "real_identities", real_identities, "a share of 0 to 1");
   require(identity_swap >= 0 && identity_swap <= 1, "identity_swap", identity_swap, "a share of 0 to 1");
   channel.validate();

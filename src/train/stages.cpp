@@ -120,7 +120,10 @@ GeneratedFace recover_stage(const TrainingNetworks& n, const RecoverInputs& in, 
   Losses losses;
   losses.add("identity", w.recovered, [&] { return same_identity(in.original_identity, face.identity); });
   if (in.hidden_identity)
-    losses.add("wrong_key", w.wrong_key, [&] { return other_identity(in.hidden_identity, face.identity); });
+    losses.add("wrong_key", w.wrong_key, [&] {
+      const Value shown = other_identity(in.hidden_identity, face.identity);
+      return in.hidden_share ? reshape(in.hidden_share, Shape{}) * shown : shown;
+    });
   std::vector<Value> features = in.features;
   if (features.empty() && w.lpips != 0) features = lpips_features(n.lpips, in.image, n.config);
   add_losses_of_picture(losses, n, face, in.image, geometry_of(n, in.original_coefficients), features, in.bits,

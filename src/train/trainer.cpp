@@ -105,6 +105,12 @@ struct Trainer::State {
     return {.seed = seeds_of_pictures.graph->constant(all)};
   }
 
+  double wrong_key_share(std::int64_t step) const {
+    const auto& [begin, end] = recipe.wrong_key_ramp;
+    if (step >= end) return 1;
+    return static_cast<double>(std::max(step - begin, std::int64_t{0})) / static_cast<double>(end - begin);
+  }
+
   /// For the samples whose identity is swapped that of their photo, for the others zeros, which are like nothing.
   Value hidden(Value identity, Value seeds_of_pictures) const {
     if (recipe.identity_swap == 0) return {};
@@ -187,6 +193,7 @@ struct Trainer::State {
          .channel = [&](Value x) { return channel(x, seed, recipe.channel); },
          .augment = [&](Value x) { return ada.augment(j, "recovered", x); },
          .hidden_identity = hidden(own, seed),
+         .hidden_share = recipe.wrong_key_ramp[1] > 0 ? j.input("wrong key share", {DType::f32, {1}}) : Value{},
          .features = features},
         recipe.weights);
     engine->minimize(j, face.loss, {&networks.generator, &networks.style_mlp, &networks.hiding_extractor}, rates);
@@ -226,6 +233,7 @@ struct Trainer::State {
                     {"rate", real_number(recipe.rate * factor)},
                     {"prior rate", real_number(recipe.prior_rate * factor)},
                     {"iteration", whole_number(number_of_step)},
+                    {"wrong key share", real_number(wrong_key_share(number_of_step))},
                     {"step", whole_number(2 * number_of_step - 1)},
                     {"seeds", seeds_of("anonymize")}};
     for (const char* place : {"anonymized", "recovered", "real", "fake"})

@@ -83,7 +83,8 @@ ncclResult_t queue(std::vector<Message> messages) {
   const Message first = messages.front();
   for (const Message& m : messages) {
     if (m.comm != first.comm || m.stream != first.stream) return ncclInvalidUsage;
-    if (m.peer < 0 || m.peer >= m.comm->ranks || !cuda_on_host::on_device(m.from != nullptr ? m.from : m.to, m.bytes, 4))
+    if (m.peer < 0 || m.peer >= m.comm->ranks ||
+        !cuda_on_host::on_device(m.from != nullptr ? m.from : m.to, m.bytes, 4))
       return ncclInvalidArgument;
   }
   const cudaError_t error = cuda_on_host::queue(first.stream, [messages = std::move(messages)] {

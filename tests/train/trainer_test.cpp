@@ -133,6 +133,36 @@ TEST_CASE("trainer: swapped identities are those of the next photo, and pictures
   TrainingRecipe wrong = quick();
   wrong.identity_swap = 1.5;
   CHECK_THROWS_WITH_AS(wrong.validate(), doctest::Contains("identity_swap is 1.5"), Error);
+  wrong = quick();
+  wrong.wrong_key_ramp = {5, 3};
+  CHECK_THROWS_WITH_AS(wrong.validate(), doctest::Contains("wrong_key_ramp is [5, 3]"), Error);
+}
+
+TEST_CASE("trainer: the weight of wrong_key grows in its ramp, and is whole after it") {
+  const ModelConfig model = tests::tiny_config();
+  const auto shares = [&](const std::array<std::int64_t, 2>& ramp) {
+    TrainingRecipe recipe = quick();
+    recipe.identity_swap = 1;
+    recipe.wrong_key_ramp = ramp;
+    recipe.rate = recipe.prior_rate = 0;  // the same networks in each step
+    recipe.noise = TrainingNoise::fixed;
+    recipe.channel = {};
+    Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
+    std::vector<double> weighed;
+    for (int step = 0; step < 4; ++step) {
+      for (const auto& [name, value] : trainer.step({{"image", faces(4, 16, 0)}}))
+        if (name == "recover/wrong_key") weighed.push_back(value);
+    }
+    return weighed;
+  };
+  const std::vector<double> whole = shares({0, 0}), ramp = shares({1, 3});
+  REQUIRE(whole.size() == 4);
+  REQUIRE(ramp.size() == 4);
+  CHECK(whole[0] > 0);
+  CHECK(ramp[0] == 0);
+  CHECK(ramp[1] == doctest::Approx(whole[1] / 2).epsilon(1e-5));
+  CHECK(ramp[2] == doctest::Approx(whole[2]).epsilon(1e-5));
+  CHECK(ramp[3] == doctest::Approx(whole[3]).epsilon(1e-5));
 }
 
 TEST_CASE("trainer: real identities are those of the next photo, and anonymized pictures have to show them") {

@@ -1,6 +1,7 @@
 #pragma once
 // How a model is trained: everything that a training configuration says beside the architecture.
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -45,6 +46,9 @@ struct TrainingRecipe {
   /// person, as a wrong key will; 0..1. What the picture keeps of the original is then worth nothing, the key
   /// everything.
   double identity_swap = 0;
+  /// The steps between which the weight of wrong_key grows from nothing to what it is: what a picture shows without its
+  /// key is best unlearned once it shows something with it. {0, 0}: it has it from the beginning.
+  std::array<std::int64_t, 2> wrong_key_ramp = {0, 0};
   /// Share of anonymized pictures that show the identity of another photo of the batch in place of a virtual one, so
   /// that the generator learns those of real people; 0..1.
   double real_identities = 0;

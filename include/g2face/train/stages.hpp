@@ -97,6 +97,7 @@ struct RecoverInputs {
   GeneratorNoise noise;
   Channel channel, augment = {};
   Value hidden_identity = {};        // [N,identity_dim] that it must not show, rows of zeros for none; if empty, none
+  Value hidden_share = {};           // of the weight of wrong_key, [1]; if empty, all of it
   std::vector<Value> features = {};  // of the original, as the anonymizing stage has them; if none, they are computed
 };
 /// Terms: identity (which weighs `recovered`), wrong_key, shape, landmarks, colours, l1, lpips, adversarial, hiding.
