@@ -7,11 +7,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
-#include <cstdlib>
+#include <exception>
 #include <functional>
-#include <numeric>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "backend.hpp"
 #include "g2face/error.hpp"
@@ -31,7 +35,7 @@ Sockets connect_all(int ranks) {
   const auto n = static_cast<std::size_t>(ranks);
   Sockets all(n, std::vector<int>(n, -1));
   for (std::size_t i = 0; i < n; ++i) {
-    for (std::size_t k = 0; k <= i; ++k) {
+    for (std::size_t k = 0; k < i; ++k) {
       std::array<int, 2> ends{};
       REQUIRE(socketpair(AF_UNIX, SOCK_STREAM, 0, ends.data()) == 0);
       all[i][k] = ends[0];
@@ -139,10 +143,11 @@ TEST_CASE("ranks: devices add to the bits that the host does, in the graph and i
       for (int round = 0; round < 3; ++round) {  // recorded first, then replayed
         std::vector<std::vector<float>> expected;
         for (std::size_t i = 0; i < shapes.size(); ++i) {
-          const Tensor own = fill(str("ranks ", round, ' ', i, ' ', c->rank()), shapes[i], 0.9);
+          const Tensor own = g2face::fill(str("ranks ", round, ' ', i, ' ', c->rank()), shapes[i], 0.9);
           executor.set(inputs[i], own);
-          for (const float v : own.as<float>()) expected.resize(i + 1), expected[i].push_back(v + v);
-          c->all_reduce(std::span(expected[i]));
+          std::vector<float>& sums = expected.emplace_back();
+          for (const float v : own.as<float>()) sums.push_back(v + v);
+          c->all_reduce(std::span(sums));
         }
         executor.run();
         for (std::size_t i = 0; i < shapes.size(); ++i) require_equal(executor.get(outputs[i]), expected[i], str(i));
@@ -151,8 +156,8 @@ TEST_CASE("ranks: devices add to the bits that the host does, in the graph and i
   }
 }
 
-TEST_CASE("ranks: two of them with one device go through the host") {
-  CHECK(run_processes(2, [](const std::shared_ptr<Communicator>& c) {
+TEST_CASE("ranks: memory of the host needs no connection, and one rank has one with itself") {
+  CHECK(run_processes(1, [](const std::shared_ptr<Communicator>& c) {
     const std::shared_ptr<Communicator> alone = thread_ranks(1)[0];
     backend_of(Device::cpu()).connect(*c);  // memory of the host needs nothing
     check<Error>(c->on_device() == nullptr, "connected");
