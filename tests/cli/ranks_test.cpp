@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "cli/program.hpp"
+#include "g2face/device.hpp"
 #include "g2face/train/checkpoint.hpp"
 
 using namespace g2face;
@@ -55,6 +56,24 @@ std::string losses_of(const std::string& log) {
   return all;
 }
 
+/// As far as both logs go.
+void check_same_losses(const std::string& log, const std::string& other) {
+  std::istringstream a(losses_of(log)), b(losses_of(other));
+  std::string x, y;
+  int numbers = 0;
+  while (a >> x && b >> y) {
+    char* end = nullptr;
+    const double value = std::strtod(x.c_str(), &end);
+    if (*end != '\0') {
+      CHECK(x == y);
+      continue;
+    }
+    CHECK(std::strtod(y.c_str(), nullptr) == doctest::Approx(value).epsilon(2e-3));
+    ++numbers;
+  }
+  CHECK(numbers > 10);
+}
+
 }  // namespace
 
 TEST_CASE("train: two ranks, stopped and resumed, leave the bytes of a whole run") {
@@ -78,21 +97,14 @@ TEST_CASE("train: two ranks, stopped and resumed, leave the bytes of a whole run
 
   // One process takes the same steps: its first losses print the same four digits, or neighbours of the last one.
   REQUIRE(run_program(t.arguments("one", "--steps 1 --config " + t.in("train.json"))).code == 0);
-  const std::string one = losses_of(t.bytes("one/log.txt")), two = losses_of(t.bytes("whole/log.txt"));
-  std::istringstream a(one), b(two);
-  std::string x, y;
-  int numbers = 0;
-  while (a >> x && b >> y) {
-    char* end = nullptr;
-    const double value = std::strtod(x.c_str(), &end);
-    if (*end != '\0') {
-      CHECK(x == y);
-      continue;
-    }
-    CHECK(std::strtod(y.c_str(), nullptr) == doctest::Approx(value).epsilon(2e-3));
-    ++numbers;
-  }
-  CHECK(numbers > 10);
+  check_same_losses(t.bytes("one/log.txt"), t.bytes("whole/log.txt"));
+
+  // So do two ranks on GPUs, or with their kernels on the host.
+  if (Device::cuda_count() == 0) return;
+  r = t.train(2, "cuda", "--steps 1 --device cuda --precision strict --config " + t.in("train.json"));
+  INFO(r.text);
+  REQUIRE(r.code == 0);
+  check_same_losses(t.bytes("cuda/log.txt"), t.bytes("whole/log.txt"));
 }
 
 TEST_CASE("train: a signal to one rank stops both after the same step") {
