@@ -53,6 +53,13 @@ std::set<std::string> differences(const Parameters& a, const Parameters& b) {
   return names;
 }
 
+/// What the first step reports.
+std::map<std::string, double> first_step(const ModelConfig& model, const TrainingRecipe& recipe, const Tensor& images) {
+  Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
+  const StepReport report = trainer.step({{"image", images}});
+  return {report.begin(), report.end()};
+}
+
 }  // namespace
 
 TEST_CASE("trainer: two steps, stop, two steps are four steps") {
@@ -91,9 +98,7 @@ TEST_CASE("trainer: what the discriminator sees is augmented, for each part of a
   recipe.r1_interval = 1;
   const auto step = [&](const AdaSettings& ada) {
     recipe.ada = ada;
-    Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
-    const StepReport report = trainer.step({{"image", faces(4, 16, 0)}});
-    return std::map<std::string, double>(report.begin(), report.end());
+    return first_step(model, recipe, faces(4, 16, 0));
   };
   const auto off = step({.target = 0}), high = step({.target = 0, .p = 1});
   CHECK_FALSE(off.contains("augment/p"));
@@ -111,9 +116,7 @@ TEST_CASE("trainer: swapped identities are those of the next photo, and pictures
   const auto losses = [&](double share, const Tensor& images) {
     TrainingRecipe recipe = quick();
     recipe.identity_swap = share;
-    Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
-    const StepReport report = trainer.step({{"image", images}});
-    return std::map<std::string, double>(report.begin(), report.end());
+    return first_step(model, recipe, images);
   };
   const auto recover_loss = [&](double share, const Tensor& images) {
     return losses(share, images).at("recover/identity");
@@ -170,9 +173,7 @@ TEST_CASE("trainer: real identities are those of the next photo, and anonymized 
   const auto losses = [&](double share, const Tensor& images) {
     TrainingRecipe recipe = quick();
     recipe.real_identities = share;
-    Trainer trainer(model, recipe, start_of(model, recipe), on_cpu());
-    const StepReport report = trainer.step({{"image", images}});
-    return std::map<std::string, double>(report.begin(), report.end());
+    return first_step(model, recipe, images);
   };
   const Tensor four = faces(4, 16, 0);
   Tensor same(four.type());
