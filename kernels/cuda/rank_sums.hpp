@@ -27,7 +27,7 @@ class RankSums {
 
  private:
   std::shared_ptr<Communicator> ranks_;
-  std::size_t count_, part_, all_;  // all parts
+  std::size_t count_, part_, all_;  // values: given, in the part of a rank, in all parts
   bool whole_;                      // so few that every rank gets all of them and adds all
 };
 

@@ -90,13 +90,14 @@ Case whole_model(const TrainingRecipe& recipe, const Device& device) {
 }
 
 /// With everything that looks at a batch: the mean style, the mean length of paths, augmentation and what tunes it.
-Case prior_alone(const Device& device) {
+Case prior_alone(const Device& device, int path_length_shrink = 2) {
   PriorRecipe recipe = PriorRecipe::preset("prior-64");
   recipe.batch = 4;
   recipe.seed = 11;
   recipe.mapping_depth = 2;
   recipe.r1_interval = 2;
   recipe.path_length_interval = 2;
+  recipe.path_length_shrink = path_length_shrink;
   recipe.ada.p = 0.5;
   recipe.ada.every = 1;
   return {[=](const std::shared_ptr<Communicator>& ranks) {
@@ -241,6 +242,10 @@ TEST_CASE("ranks: two ranks on the CPU agree with each other to the bit, and wit
 TEST_CASE("ranks: what is not the same on all of them is refused") {
   CHECK_THROWS_WITH_AS(train(3, whole_model(recipe_of(4), Device::cpu()), 1),
                        doctest::Contains("cannot be shared equally by 3"), Error);
+  CHECK_THROWS_WITH_AS(train(2, prior_alone(Device::cpu(), 4), 1),
+                       "prior training: steps of path length are of 1 pictures, which 2 ranks cannot share equally: "
+                       "change \"path_length_shrink\"",
+                       Error);
   const ModelConfig model = tests::tiny_config();
   const TrainingRecipe recipe = recipe_of(4);
   CHECK_THROWS_WITH_AS(test::run_ranks(2,
