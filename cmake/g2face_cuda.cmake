@@ -6,7 +6,7 @@ if(G2FACE_CUDA AND G2FACE_CUDA_EMULATED)
 endif()
 if(G2FACE_CUDA)
   # Machine code for every generation since Ampere that the toolkit knows, and PTX for those to come. One architecture
-  # compiles fastest, and is enough to see what does not compile: -D CMAKE_CUDA_ARCHITECTURES=90.
+  # compiles fastest, and is enough to see what does not compile: -D CMAKE_CUDA_ARCHITECTURES=90a.
   find_package(CUDAToolkit 12 REQUIRED)
   set(all_architectures 80-real 86-real 89-real 90a-real)
   if(CUDAToolkit_VERSION VERSION_GREATER_EQUAL 12.8)
@@ -36,6 +36,10 @@ else()
 endif()
 set_source_files_properties(kernels/cuda/backend.cpp PROPERTIES COMPILE_DEFINITIONS
                                                                 "G2FACE_CUDA_ARCHITECTURES=\"${G2FACE_CUDA_ARCHITECTURES}\"")
+# Matrix products of warpgroups are in the code for sm_90a alone.
+if(G2FACE_CUDA_EMULATED OR CMAKE_CUDA_ARCHITECTURES MATCHES "90a")
+  set_source_files_properties(kernels/cuda/runtime.cpp PROPERTIES COMPILE_DEFINITIONS G2FACE_SM_90A)
+endif()
 
 # g2face_cuda_library(NAME HEADER FILE LIBRARY...): kernels/cuda/FILE.cpp uses a library that it loads when a plan asks for
 # it. Only its header is needed here; where the library is now is the second place to look for it, after the system's own.

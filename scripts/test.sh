@@ -44,7 +44,7 @@ else
 fi
 tidy=$([ $quick = true ] && echo OFF || echo ON)
 configure $gcc_preset release "${launcher[@]}" -D CMAKE_CXX_COMPILER=g++ -D G2FACE_BENCH=ON \
-  -D G2FACE_TIDY="$tidy" -D CMAKE_CUDA_ARCHITECTURES=90
+  -D G2FACE_TIDY="$tidy" -D CMAKE_CUDA_ARCHITECTURES=90a
 # One build shows that Clang compiles everything, runs it and the CUDA kernels on the host under the sanitizers, and
 # holds the fuzzers.
 if [ $quick = false ]; then

@@ -39,6 +39,8 @@ const std::vector<Layer> layers = {
     {"dw7x7_512_at7", 512, 512, 7, 7, 1, 0, false, 512},
 };
 
+constexpr int most_candidates = 16;
+
 struct Sizes {
   Conv2dAttrs attrs;
   Shape x, w, y;
@@ -80,10 +82,11 @@ void weight_grad(benchmark::State& state, const Layer& l, Precision precision) {
   set_rate(state, "GFLOP/s", s.flops);
 }
 
-void cuda_kernel(benchmark::State& state, const Layer& l, std::int64_t n, Precision precision) {
+void cuda_kernel(benchmark::State& state, const Layer& l, std::int64_t n, Precision precision, int candidate = -1) {
   const Sizes s = sizes_of(l, n);
   Call call = call_of(l, s, precision);
   call.device = Device::cuda();
+  call.candidate = candidate;
   set_rate(state, "GB/s", run(state, call));
   set_rate(state, "TFLOP/s", s.flops * 1e-3);
 }
@@ -132,6 +135,12 @@ const bool registered = [] {
       for (const Precision p : {Precision::strict, Precision::tf32, Precision::bf16, Precision::f16}) {
         add_cuda(str("conv2d/", l.name, "/n", n, "/", name_of(p)),
                  [&l, n, p](benchmark::State& state) { cuda_kernel(state, l, n, p); });
+      }
+      // What a tuned plan chooses from.
+      for (int i = 0; i < most_candidates && l.groups == 1; ++i) {
+        add_cuda(
+            str("conv2d/", l.name, "/n", n, "/", i),
+            [&l, n, i](benchmark::State& state) { cuda_kernel(state, l, n, Precision::bf16, i); }, "candidates/");
       }
     }
   }

@@ -14,9 +14,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backend.hpp"
@@ -50,10 +52,17 @@ inline Tensor memory(std::size_t bytes) {
   return t;
 }
 
-/// The same for an operand, in the dtype in which it is stored.
+/// The same for an operand, in the dtype in which it is stored. The last few are kept: many benchmarks use the same.
 inline Tensor values(const TensorDesc& desc) {
-  if (!is_narrow(desc.layout)) return memory(desc.bytes());
-  return memory(2 * desc.bytes()).to(desc.layout == Layout::nhwc_bf16 ? DType::bf16 : DType::f16);
+  constexpr std::size_t most_kept = 4;
+  static std::map<std::pair<Layout, std::size_t>, Tensor> kept;
+  const std::pair key{desc.layout, desc.bytes()};
+  const auto it = kept.find(key);
+  if (it != kept.end()) return it->second;
+  if (kept.size() == most_kept) kept.clear();
+  const Tensor wide = memory(is_narrow(desc.layout) ? 2 * desc.bytes() : desc.bytes());
+  return kept[key] =
+             is_narrow(desc.layout) ? wide.to(desc.layout == Layout::nhwc_bf16 ? DType::bf16 : DType::f16) : wide;
 }
 
 struct Call {
@@ -65,7 +74,8 @@ struct Call {
   int choice = 0;    // CPU: of the layouts that the kernel offers
   Tensor last = {};  // values of the last input, if random ones do not do
   Device device = Device::cpu();
-  Tensor first = {};  // as last
+  Tensor first = {};   // as last
+  int candidate = -1;  // CUDA: of those that a tuned plan tries; -1: what an untuned one takes
 };
 
 inline LayoutChoice layouts_of(const Call& call, const Types& out) {
@@ -148,9 +158,14 @@ inline double run(benchmark::State& state, const Call& call) {
   for (std::size_t i = 0; i < out_types.size(); ++i) out.push_back({out_types[i], layouts.out[i]});
   const auto known = std::make_unique<bool[]>(in.size());
   for (std::size_t i = 0; i < call.known.size(); ++i) known[i] = call.known[i];
-  const auto kernel = on_host ? call.op.cpu : call.op.cuda;
-  const std::optional<Step> step =
-      kernel(call.attrs, {in, out, {known.get(), in.size()}, call.precision, Determinism::run_to_run, threads()});
+  const Signature signature{in, out, {known.get(), in.size()}, call.precision, Determinism::run_to_run, threads()};
+  std::optional<Step> step;
+  if (call.candidate < 0) {
+    step = (on_host ? call.op.cpu : call.op.cuda)(call.attrs, signature);
+  } else if (std::vector<Step> all = call.op.cuda_others(call.attrs, signature);
+             static_cast<std::size_t>(call.candidate) < all.size()) {
+    step = std::move(all[static_cast<std::size_t>(call.candidate)]);
+  }
   if (!step) {
     state.SkipWithError("the kernel declines this signature");
     return 0;
@@ -196,8 +211,8 @@ void add(const std::string& name, const F& f) {
 }
 
 template <class F>
-void add_cuda(const std::string& name, const F& f) {
-  benchmark::RegisterBenchmark(("cuda/" + name).c_str(), f)
+void add_cuda(const std::string& name, const F& f, const char* group = "cuda/") {
+  benchmark::RegisterBenchmark((group + name).c_str(), f)
       ->Unit(benchmark::kMicrosecond)
       ->Iterations(30)
       ->UseManualTime();

@@ -290,10 +290,13 @@ GemmProgram program_of(const GemmEpilogue& epilogue, const Shape& y) {
 
 struct Machine {
   int multiprocessors = 0, shared_bytes = 0;
+  bool has_wgmma = false;
 };
 Machine this_machine() {
   int device = 0;
-  Machine m{multiprocessors(), 0};
+  Machine m;
+  m.multiprocessors = multiprocessors();
+  m.has_wgmma = has_wgmma();
   check_call(cudaGetDevice(&device), "cudaGetDevice");
   check_call(cudaDeviceGetAttribute(&m.shared_bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device),
              "cudaDeviceGetAttribute");
@@ -309,7 +312,9 @@ std::int64_t tiles_of(const GemmConv& c, const GemmPhase& p, const GemmVariant& 
 template <class Math>
 double estimate(const GemmConv& c, const GemmVariant& v, int splits, const Machine& machine) {
   constexpr bool on_tensor_cores = !std::is_same_v<Math, float>;
-  constexpr double products = on_tensor_cores ? 1800 * (sizeof(typename StorageOf<Math>::type) == 2 ? 1 : 0.5) : 170;
+  const double products = v.warpgroups      ? 2600
+                          : on_tensor_cores ? 1800 * (sizeof(typename StorageOf<Math>::type) == 2 ? 1 : 0.5)
+                                            : 170;
   constexpr double bytes = 48, start_and_end = 1500, second_pass = 2500, bytes_of_all = 2500;
   const double tile = static_cast<double>(v.rows) * v.columns;
   const double step = std::max(tile * elements_of_step<typename StorageOf<Math>::type> / products,
@@ -337,6 +342,7 @@ std::vector<GemmChoice> by_estimate(const GemmConv& c, bool gathers, bool from_f
   for (std::size_t i = 0; i < all.size(); ++i) {
     const GemmVariant& v = all[i];
     if (v.gathers != gathers || (gathers && v.from_f32 != from_f32) || v.shared_bytes > machine.shared_bytes) continue;
+    if (v.warpgroups && !machine.has_wgmma) continue;
     for (const int splits : {1, 2, 3, 4, 6, 8, 12, 16, 24, 32}) {
       if (splits > most_steps) break;
       choices.push_back({estimate<Math>(c, v, splits, machine), {static_cast<int>(i), splits}});
@@ -478,7 +484,8 @@ std::optional<Step> make_step(const std::string& op, const GemmConv& conv, const
   p.partial_at = p.packed_at_load ? 0 : (weights * sizeof(Storage) + 255) / 256 * 256;
 
   Step step;
-  step.kernel = str(op, " gemm:", math, " ", p.variant.rows, "x", p.variant.columns, gathers ? " gathered" : "");
+  step.kernel = str(op, " gemm:", math, p.variant.warpgroups ? " wgmma " : " ", p.variant.rows, "x", p.variant.columns,
+                    gathers ? " gathered" : "");
   if (p.splits > 1) step.kernel += str(" split:", p.splits);
   step.workspace = p.partial_at + (p.splits > 1 ? static_cast<std::size_t>(p.results * p.splits) * sizeof(float) : 0);
   const auto product = std::make_shared<const Product>(p);

@@ -45,12 +45,13 @@ struct GemmMemory {
 };
 
 struct GemmVariant {
-  int rows, columns, shared_bytes;
-  bool gathers, from_f32;  // reads x element by element, and that is f32
-  void (*store)(const GemmConv&, const GemmMemory&, dim3 grid, cudaStream_t);      // y as the arithmetic stores it
-  void (*store_f32)(const GemmConv&, const GemmMemory&, dim3 grid, cudaStream_t);  // y in f32
+  int rows = 0, columns = 0, shared_bytes = 0;
+  bool gathers = false, from_f32 = false;  // reads x element by element, and that is f32
+  bool warpgroups = false;                 // multiplies by wgmma
+  using Store = void (*)(const GemmConv&, const GemmMemory&, dim3 grid, cudaStream_t);
+  Store store = nullptr, store_f32 = nullptr;  // y as the arithmetic stores it, or in f32
   // Runs a program instead, whose results are as the arithmetic stores them; null if it gathers.
-  void (*run_program)(const GemmConv&, const GemmMemory&, const GemmProgram&, dim3 grid, cudaStream_t);
+  void (*run_program)(const GemmConv&, const GemmMemory&, const GemmProgram&, dim3 grid, cudaStream_t) = nullptr;
 };
 
 /// Defined for float, tf32, bf16 and f16, in the files implicit_gemm_*.cu.
@@ -414,35 +415,50 @@ __device__ void write_tile(const float* sums, const TileRow* rows, Out* y, int o
   }
 }
 
-// Blocks: x counts tiles, those of the same pixels next to each other; z counts the splits of each phase.
+/// What a block is to make: blocks along x count tiles, those of the same pixels next to each other; along z the splits
+/// of each phase.
+struct GemmBlock {
+  GemmPhase phase;
+  int split, first_row, first_channel, first_step, last_step;
+  bool is_outside;  // the phase has fewer tiles than others
+};
+template <class Tile>
+__device__ GemmBlock this_block(const GemmConv& conv, const GemmMemory& memory) {
+  GemmBlock b;
+  b.phase = conv.phase[static_cast<int>(blockIdx.z) / memory.splits];
+  b.split = static_cast<int>(blockIdx.z) % memory.splits;
+  const int tiles_across = (conv.outs + Tile::columns - 1) / Tile::columns;
+  b.first_row = static_cast<int>(blockIdx.x) / tiles_across * Tile::rows;
+  b.first_channel = static_cast<int>(blockIdx.x) % tiles_across * Tile::columns;
+  b.is_outside = b.first_row >= conv.batch * b.phase.height * b.phase.width;
+  const int steps_of_split = (b.phase.steps + memory.splits - 1) / memory.splits;
+  b.first_step = b.split * steps_of_split;
+  b.last_step = min(b.first_step + steps_of_split, b.phase.steps);
+  return b;
+}
+
 template <class Math, class Tile, class Pixels, class Out, class Epilogue>
 __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
     implicit_gemm_kernel(const __grid_constant__ GemmConv conv, const __grid_constant__ GemmMemory memory,
                          const __grid_constant__ Epilogue epilogue) {
   using Storage = typename StorageOf<Math>::type;
-  const GemmPhase phase = conv.phase[static_cast<int>(blockIdx.z) / memory.splits];
-  const int split = static_cast<int>(blockIdx.z) % memory.splits;
-  const int tiles_across = (conv.outs + Tile::columns - 1) / Tile::columns;
-  const int first_row = static_cast<int>(blockIdx.x) / tiles_across * Tile::rows;
-  const int first_channel = static_cast<int>(blockIdx.x) % tiles_across * Tile::columns;
-  if (first_row >= conv.batch * phase.height * phase.width) return;  // a smaller phase
-  const int steps_of_split = (phase.steps + memory.splits - 1) / memory.splits;
-  const int first_step = split * steps_of_split, last_step = min(first_step + steps_of_split, phase.steps);
-
+  const GemmBlock block = this_block<Tile>(conv, memory);
+  if (block.is_outside) return;
   char* shared = shared_memory<char>();
   auto* rows = reinterpret_cast<TileRow*>(shared + Tile::stages * Tile::stage_bytes);
-  find_rows<Tile>(conv, phase, first_row, rows);
+  find_rows<Tile>(conv, block.phase, block.first_row, rows);
   __syncthreads();
-  Pixels pixels(conv, phase, memory, rows, first_step);
-  CopiedWeights<Tile::columns, Tile::threads> weights(static_cast<const Storage*>(memory.w) + phase.weights,
-                                                      first_channel, conv.outs, phase.steps, first_step);
+  Pixels pixels(conv, block.phase, memory, rows, block.first_step);
+  CopiedWeights<Tile::columns, Tile::threads> weights(static_cast<const Storage*>(memory.w) + block.phase.weights,
+                                                      block.first_channel, conv.outs, block.phase.steps,
+                                                      block.first_step);
   typename Tile::Product product;
 
   const auto a_of = [shared](int stage) { return shared + stage * Tile::stage_bytes; };
   const auto b_of = [shared](int stage) { return shared + stage * Tile::stage_bytes + Tile::rows * step_bytes; };
-  int next_step = first_step, next_stage = 0;  // to be copied
+  int next_step = block.first_step, next_stage = 0;  // to be copied
   const auto copy_next = [&] {
-    if (next_step < last_step) {
+    if (next_step < block.last_step) {
       pixels.copy(a_of(next_stage));
       weights.copy(b_of(next_stage));
     }
@@ -452,13 +468,13 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
   };
   for (int s = 0; s + 1 < Tile::stages; ++s) copy_next();
 
-  if (first_step < last_step) {
+  if (block.first_step < block.last_step) {
     cp_async_wait<Tile::stages - 2>();
     __syncthreads();
     product.load(0, a_of(0), b_of(0), 0);
   }
   int stage = 0;
-  for (int step = first_step; step < last_step; ++step) {
+  for (int step = block.first_step; step < block.last_step; ++step) {
     constexpr int loads = Tile::Product::loads;
 #pragma unroll
     for (int k = 0; k < loads; ++k) {
@@ -478,8 +494,8 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
   auto* sums = reinterpret_cast<float*>(shared);
   product.store(sums, Tile::pitch);
   __syncthreads();
-  write_tile<Tile>(sums, rows, static_cast<Out*>(memory.y) + split * memory.split_size, conv.outs, first_channel,
-                   epilogue);
+  write_tile<Tile>(sums, rows, static_cast<Out*>(memory.y) + block.split * memory.split_size, conv.outs,
+                   block.first_channel, epilogue);
 }
 
 template <class Math, class Tile, class Pixels, class Out>
@@ -498,14 +514,13 @@ void launch_gemm_program(const GemmConv& conv, const GemmMemory& memory, const G
 
 template <class Math, class Tile, class Pixels>
 constexpr GemmVariant gemm_variant(bool gathers, bool from_f32) {
-  return {Tile::rows,
-          Tile::columns,
-          Tile::shared_bytes,
-          gathers,
-          from_f32,
-          launch_gemm<Math, Tile, Pixels, typename StorageOf<Math>::type>,
-          launch_gemm<Math, Tile, Pixels, float>,
-          nullptr};
+  return {.rows = Tile::rows,
+          .columns = Tile::columns,
+          .shared_bytes = Tile::shared_bytes,
+          .gathers = gathers,
+          .from_f32 = from_f32,
+          .store = launch_gemm<Math, Tile, Pixels, typename StorageOf<Math>::type>,
+          .store_f32 = launch_gemm<Math, Tile, Pixels, float>};
 }
 template <class Math, class Tile>
 constexpr GemmVariant make_copying_variant() {

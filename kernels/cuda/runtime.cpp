@@ -8,11 +8,25 @@ void check_call(cudaError_t error, const char* call) {
   check<DeviceError>(error == cudaSuccess, call, ": ", cudaGetErrorString(error));
 }
 
-int multiprocessors() {
-  int device = 0, count = 0;
+namespace {
+
+int attribute(cudaDeviceAttr name) {
+  int device = 0, value = 0;
   check_call(cudaGetDevice(&device), "cudaGetDevice");
-  check_call(cudaDeviceGetAttribute(&count, cudaDevAttrMultiProcessorCount, device), "cudaDeviceGetAttribute");
-  return count;
+  check_call(cudaDeviceGetAttribute(&value, name, device), "cudaDeviceGetAttribute");
+  return value;
+}
+
+}  // namespace
+
+int multiprocessors() { return attribute(cudaDevAttrMultiProcessorCount); }
+
+bool has_wgmma() {
+#ifdef G2FACE_SM_90A
+  return attribute(cudaDevAttrComputeCapabilityMajor) == 9;
+#else
+  return false;
+#endif
 }
 
 RelaxedCapture::RelaxedCapture() {

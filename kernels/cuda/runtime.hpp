@@ -11,6 +11,8 @@ void check_call(cudaError_t error, const char* call);
 
 /// Of the current device.
 int multiprocessors();
+/// Whether it multiplies by warpgroups, and this program has the code for it.
+bool has_wgmma();
 
 /// What the next work on a stream that is being captured waits for: nodes of the graph.
 void set_capture_dependencies(cudaStream_t stream, std::vector<cudaGraphNode_t>& nodes);

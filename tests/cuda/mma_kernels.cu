@@ -1,6 +1,7 @@
 #include "cuda/mma_kernels.hpp"
 #include "kernels/launch.cuh"
 #include "kernels/mma.cuh"
+#include "kernels/wgmma.cuh"
 
 namespace g2face::test {
 namespace {
@@ -61,6 +62,38 @@ __global__ void multiply_loaded_kernel(const std::uint32_t* a, const std::uint32
   cuda::ldmatrix_x2(of_b, scratch + 128 + l % 8 * 8 + l / 8 % 2 * 4);
   cuda::mma_sync<T>(d, of_a, of_b);
   write_tile(d, y);
+}
+
+// Rows are 8 pieces of 16 bytes, swapped by the row.
+__device__ void copy_rows(char* to, const std::uint32_t* from, unsigned rows) {
+  for (unsigned i = threadIdx.x; i < rows * 8; i += blockDim.x) {
+    cuda::cp_async_16(to + i / 8 * 128 + ((i % 8) ^ (i / 8 % 8)) * 16, from + i * 4);
+  }
+}
+
+template <class T, int columns>
+__global__ void multiply_warpgroup_kernel(const std::uint32_t* a, const std::uint32_t* b, const float* c, float* d) {
+#if G2FACE_WGMMA
+  char* shared = cuda::shared_memory<char>();
+  shared += -reinterpret_cast<std::uintptr_t>(shared) % 1024;
+  char* const rows_of_b = shared + 64 * 128;
+  copy_rows(shared, a, 64);
+  copy_rows(rows_of_b, b, columns);
+  cuda::cp_async_commit();
+  const unsigned lane = threadIdx.x % 32, first = threadIdx.x / 32 * 16 + lane / 4;
+  const auto at = [=](unsigned i) { return (first + i % 4 / 2 * 8) * columns + i / 4 * 8 + 2 * (lane % 4) + i % 2; };
+  float sums[columns / 2];
+  for (unsigned i = 0; i < columns / 2; ++i) sums[i] = c[at(i)];
+  cuda::cp_async_wait<0>();
+  cuda::fence_shared_for_products();
+  __syncthreads();
+  cuda::wgmma_fence();
+  for (int k = 0; k < 128; k += 32) cuda::wgmma<T, columns>(sums, shared + k, rows_of_b + k);
+  cuda::wgmma_commit();
+  cuda::wgmma_wait<0>();
+  cuda::keep_below(sums);
+  for (unsigned i = 0; i < columns / 2; ++i) d[at(i)] = sums[i];
+#endif
 }
 
 __global__ void load_matrices_kernel(Load load, const std::uint16_t* rows, std::uint32_t* registers) {
@@ -128,6 +161,17 @@ void multiply_loaded_tile(const std::uint32_t* a, const std::uint32_t* b_transpo
 template void multiply_loaded_tile<bf16>(const std::uint32_t*, const std::uint32_t*, const float*, float*);
 template void multiply_loaded_tile<f16>(const std::uint32_t*, const std::uint32_t*, const float*, float*);
 template void multiply_loaded_tile<tf32>(const std::uint32_t*, const std::uint32_t*, const float*, float*);
+
+template <class T>
+void multiply_warpgroup(int columns, const std::uint32_t* a, const std::uint32_t* b, const float* c, float* d) {
+  auto* const kernel = columns == 64    ? multiply_warpgroup_kernel<T, 64>
+                       : columns == 128 ? multiply_warpgroup_kernel<T, 128>
+                                        : multiply_warpgroup_kernel<T, 256>;
+  const auto rows = static_cast<std::size_t>(64 + columns);
+  cuda::launch(kernel, 1, cuda::warpgroup_size, rows * 128 + 1024 - 16, nullptr, a, b, c, d);
+}
+template void multiply_warpgroup<bf16>(int, const std::uint32_t*, const std::uint32_t*, const float*, float*);
+template void multiply_warpgroup<f16>(int, const std::uint32_t*, const std::uint32_t*, const float*, float*);
 
 void load_matrices(Load load, const std::uint16_t* rows, std::uint32_t* registers) {
   cuda::launch(load_matrices_kernel, 1, 32, 32 * 16, nullptr, load, rows, registers);

@@ -12,6 +12,9 @@ void multiply_tile(const float* a, const float* b, const float* c, float* d);
 /// loaded by ldmatrix (to which two halves of a tf32 are two elements).
 template <class T>
 void multiply_loaded_tile(const std::uint32_t* a, const std::uint32_t* b_transposed, const float* c, float* d);
+/// d [64, columns] = c + a [64, 64] * b' for b [columns, 64] in T (bf16, f16), by a warpgroup; columns: 64, 128 or 256.
+template <class T>
+void multiply_warpgroup(int columns, const std::uint32_t* a, const std::uint32_t* b, const float* c, float* d);
 /// The registers [32, 4] that lanes receive for 32 rows of 8 elements of 16 bits; x2 gives 2 of the 4.
 enum class Load { x4, x4_trans, x2 };
 void load_matrices(Load load, const std::uint16_t* rows, std::uint32_t* registers);

@@ -4,6 +4,7 @@
 
 #include "cuda/kernel_check.hpp"
 #include "cuda/mma_kernels.hpp"
+#include "kernels/cuda/runtime.hpp"
 
 namespace g2face::cuda {
 struct tf32;
@@ -52,15 +53,16 @@ const float* floats(const DeviceTensor& t) { return static_cast<const float*>(t.
 float* mutable_floats(const DeviceTensor& t) { return static_cast<float*>(t.data()); }
 std::uint32_t* device_words(const DeviceTensor& t) { return static_cast<std::uint32_t*>(t.data()); }
 
+// Multiples of 1/16 below 8, which every type holds, and whose sums f32 holds: the order does not matter.
+Tensor exact(const Shape& shape, unsigned seed) {
+  Tensor t = varied(shape, seed);
+  for (float& v : t.mutable_as<float>()) v = std::round(v * 127) / 16;
+  return t;
+}
+
 template <class T>
 void check_products() {
   constexpr std::int64_t depth = depth_of<T>;
-  // Multiples of 1/16 below 8, which every type holds, and whose sums f32 holds: the order does not matter.
-  const auto exact = [](const Shape& shape, unsigned seed) {
-    Tensor t = varied(shape, seed);
-    for (float& v : t.mutable_as<float>()) v = std::round(v * 127) / 16;
-    return t;
-  };
   const Tensor a = exact({16, depth}, 1), b = exact({depth, 8}, 2), c = exact({16, 8}, 3);
   Tensor want({DType::f32, {16, 8}}), b_transposed({DType::f32, {8, depth}});
   const auto at = [](const Tensor& t, std::int64_t i, std::int64_t j) {
@@ -92,6 +94,39 @@ TEST_CASE("mma_sync multiplies tiles whose elements lie in the lanes as document
   check_products<bf16>();
   check_products<f16>();
   check_products<tf32>();
+}
+
+template <class T>
+void check_warpgroup(std::int64_t columns) {
+  CAPTURE(columns);
+  const Tensor a = exact({64, 64}, 1), b = exact({columns, 64}, 2), c = exact({64, columns}, 3);
+  Tensor want({DType::f32, {64, columns}});
+  for (std::size_t i = 0; i < 64; ++i) {
+    for (std::size_t j = 0; j < static_cast<std::size_t>(columns); ++j) {
+      const std::size_t at = i * static_cast<std::size_t>(columns) + j;
+      float sum = c.as<float>()[at];
+      for (std::size_t k = 0; k < 64; ++k) sum += a.as<float>()[i * 64 + k] * b.as<float>()[j * 64 + k];
+      want.mutable_as<float>()[at] = sum;
+    }
+  }
+  for_each_schedule([&] {
+    const DeviceTensor on_a(stored<T>(a.as<float>())), on_b(stored<T>(b.as<float>())), on_c(c);
+    const DeviceTensor d(Tensor::zeros(want.type()));
+    multiply_warpgroup<T>(static_cast<int>(columns), device_words(on_a), device_words(on_b), floats(on_c),
+                          mutable_floats(d));
+    CHECK(std::memcmp(d.to_host().data(), want.data(), want.bytes()) == 0);
+  });
+}
+
+TEST_CASE("wgmma multiplies rows in shared memory whose sums lie in the threads as documented") {
+  if (!cuda::has_wgmma()) {
+    MESSAGE("left out: this GPU, or this program's code for it, has no wgmma");
+    return;
+  }
+  for (const std::int64_t columns : {64, 128, 256}) {
+    check_warpgroup<bf16>(columns);
+    check_warpgroup<f16>(columns);
+  }
 }
 
 TEST_CASE("ldmatrix hands out rows, or columns of the transposed matrices") {

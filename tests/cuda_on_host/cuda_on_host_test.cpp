@@ -2,8 +2,11 @@
 #include <cuda_runtime.h>
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -11,6 +14,7 @@
 #include "g2face/error.hpp"
 #include "kernels/launch.cuh"
 #include "kernels/mma.cuh"
+#include "kernels/wgmma.cuh"
 
 namespace {
 
@@ -244,6 +248,49 @@ TEST_CASE("addresses and operands that the instructions do not take are errors")
   CHECK(contains(message_of([&] { launch(copy_beyond, 1, 1, 8, nullptr, in, 2); }), "4 does not divide"));
   CHECK_NOTHROW(launch(multiply_unrounded, 1, 32, 0, nullptr, 1.5f));
   CHECK(contains(message_of([] { launch(multiply_unrounded, 1, 32, 0, nullptr, 0.1f); }), "to_tf32 did not round"));
+}
+
+enum class ProductMistake { none, no_fence, copies_unfenced, copies_on_the_way, not_waited, overwritten, misaligned };
+
+// One product of a tile of 64 x 64, both operands the same rows.
+void multiply_rows(const float* rows, float* out, ProductMistake mistake) {
+  using namespace g2face::cuda;
+  char* shared = shared_memory<char>();
+  shared += -reinterpret_cast<std::uintptr_t>(shared) % 1024;
+  for (unsigned i = threadIdx.x; i < 512; i += blockDim.x) cp_async_16(shared + i * 16, rows + i * 4);
+  cp_async_commit();
+  if (mistake != ProductMistake::copies_on_the_way) cp_async_wait<0>();
+  if (mistake != ProductMistake::copies_unfenced) fence_shared_for_products();
+  __syncthreads();
+  float sums[32] = {};
+  const char* const first = shared + (mistake == ProductMistake::misaligned ? 512 : 0);
+  if (mistake != ProductMistake::no_fence) wgmma_fence();
+  wgmma<g2face::bf16, 64>(sums, first, first);
+  wgmma_commit();
+  if (mistake == ProductMistake::overwritten) std::memset(shared, 0, 16);
+  if (mistake != ProductMistake::not_waited) wgmma_wait<0>();
+  for (unsigned i = 0; i < 32; ++i) out[threadIdx.x * 32 + i] = sums[i];
+}
+
+TEST_CASE("products of a warpgroup without their fences and waits show") {
+  std::vector<std::uint16_t> ones(64 * 64, 0x3f80);
+  std::vector<float> rows(ones.size() / 2), out(128 * 32);
+  std::memcpy(rows.data(), ones.data(), rows.size() * sizeof(float));
+  const auto multiply = [&](ProductMistake mistake) {
+    return message_of(
+        [&] { launch(multiply_rows, 1, 128, 64 * 128 + 1024, nullptr, rows.data(), out.data(), mistake); });
+  };
+  const auto all_are = [&](auto predicate) { return std::all_of(out.begin(), out.end(), predicate); };
+  CHECK(multiply(ProductMistake::none).empty());
+  CHECK(all_are([](float v) { return v == 16; }));
+  CHECK(contains(multiply(ProductMistake::no_fence), "no wgmma_fence"));
+  CHECK(contains(multiply(ProductMistake::copies_unfenced), "fence_shared_for_products was not called"));
+  CHECK(multiply(ProductMistake::copies_on_the_way).empty());
+  CHECK(all_are([](float v) { return std::isnan(v); }));
+  CHECK(multiply(ProductMistake::not_waited).empty());
+  CHECK(all_are([](float v) { return std::isnan(v); }));
+  CHECK(contains(multiply(ProductMistake::overwritten), "overwritten before the products were waited for"));
+  CHECK(contains(multiply(ProductMistake::misaligned), "multiple of 1024"));
 }
 
 void nothing() {}

@@ -76,9 +76,13 @@ void Machine::wait(const Wait& wait) {
 }
 
 Machine::Copies& Machine::copies() {
-  any_copies_ = true;
-  if (copies_.size() < most_threads) copies_.resize(most_threads);
+  if (copies_.empty()) copies_.resize(most_threads);
   return copies_[index_];
+}
+
+Machine::Products& Machine::products() {
+  if (products_.empty()) products_.resize(most_threads);
+  return products_[index_];
 }
 
 void Machine::enter(unsigned index) {
@@ -98,8 +102,9 @@ void Machine::resume(unsigned index) {
 }
 
 void Machine::run_block(std::span<const unsigned> order) {
-  if (any_copies_) copies_.clear();
-  any_copies_ = false;
+  copies_.clear();
+  products_.clear();
+  unfenced = 0;
   in_fiber_ = false;
   if (threads_.empty()) threads_.emplace_back();
   threads_[0].fiber.start(*kernel_);

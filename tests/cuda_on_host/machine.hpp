@@ -3,6 +3,7 @@
 
 #include <array>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <span>
@@ -73,10 +74,26 @@ class Machine {
     bool valid;
   };
   struct Copies {
+    bool unfenced = false;
     std::vector<Copy> copies;
     std::deque<std::size_t> groups;  // the number of copies of each, the oldest first; of a last one not yet made
   };
   Copies& copies();
+  /// Products of the thread's warpgroup that it has begun and not waited for.
+  struct Product {
+    float* d;
+    const char *a, *b;  // rows of their blocks
+    std::size_t a_bytes, b_bytes, hash;
+  };
+  struct Products {
+    std::vector<Product> products;
+    std::deque<std::size_t> groups = {0};  // as of copies
+    std::map<float*, std::vector<float>> sums;
+    bool fenced = false;
+  };
+  Products& products();
+  /// Of all threads of the block: copies that have arrived, but that products may not see.
+  unsigned unfenced = 0;
 
  private:
   struct Thread {
@@ -106,7 +123,7 @@ class Machine {
   std::uint32_t ready_warps_ = 0;
   std::deque<Thread> threads_;
   std::vector<Copies> copies_;
-  bool any_copies_ = false;
+  std::vector<Products> products_;
   std::unique_ptr<std::byte[]> shared_;
   std::size_t shared_bytes_ = 0;
 };
