@@ -50,29 +50,30 @@ inline __device__ std::uint64_t tile_descriptor(const char* rows) {
 #endif
 #endif
 
-/// Begins d += a b' for 64 rows of a, `columns` rows of b and 16 elements of depth. Rows are 128 bytes of shared memory
-/// in blocks of eight that begin at multiples of 1024 bytes; a and b point at the first of the elements in row 0.
-/// Before, wgmma_fence; d may not be touched until wgmma_wait, nor may the operands be overwritten. All threads of the
-/// warpgroup must call it. With w = warp % 4, g = lane / 4 and t = lane % 4, a thread has of d, for each j,
+/// Begins d += a b', or d = a b' unless `adds`, for 64 rows of a, `columns` rows of b and 16 elements of depth. Rows
+/// are 128 bytes of shared memory in blocks of eight that begin at multiples of 1024 bytes; a and b point at the first
+/// of the elements in row 0. Before, wgmma_fence; d may not be touched until wgmma_wait, nor may the operands be
+/// overwritten. All threads of the warpgroup must call it. With w = warp % 4, g = lane / 4 and t = lane % 4, a thread
+/// has of d, for each j,
 ///   [4 j], [4 j + 1]:      row 16 w + g, columns 8 j + 2 t and the next
 ///   [4 j + 2], [4 j + 3]:  row 16 w + g + 8, the same columns
 template <class T, int columns>
-__device__ void wgmma(float (&d)[columns / 2], const char* a, const char* b);
+__device__ void wgmma(float (&d)[columns / 2], const char* a, const char* b, bool adds = true);
 
 #ifdef __CUDACC__
 #if G2FACE_WGMMA
-#define G2FACE_WGMMA_OF(T, COLUMNS, TYPES, NAMES, A, B, ...)                                             \
-  template <>                                                                                            \
-  inline __device__ void wgmma<T, COLUMNS>(float(&d)[COLUMNS / 2], const char* a, const char* b) {       \
-    asm volatile("wgmma.mma_async.sync.aligned.m64n" #COLUMNS "k16.f32." TYPES " {" NAMES "}, " A ", " B \
-                 ", 1, 1, 1, 0, 0;"                                                                      \
-                 : __VA_ARGS__                                                                           \
-                 : "l"(tile_descriptor(a)), "l"(tile_descriptor(b)));                                    \
+#define G2FACE_WGMMA_OF(T, COLUMNS, TYPES, NAMES, A, B, ADDS, ...)                                             \
+  template <>                                                                                                  \
+  inline __device__ void wgmma<T, COLUMNS>(float(&d)[COLUMNS / 2], const char* a, const char* b, bool adds) {  \
+    asm volatile("{.reg .pred adds; setp.ne.b32 adds, " ADDS ", 0; wgmma.mma_async.sync.aligned.m64n" #COLUMNS \
+                 "k16.f32." TYPES " {" NAMES "}, " A ", " B ", adds, 1, 1, 0, 0;}"                             \
+                 : __VA_ARGS__                                                                                 \
+                 : "l"(tile_descriptor(a)), "l"(tile_descriptor(b)), "r"(static_cast<int>(adds)));             \
   }
-#define G2FACE_WGMMA_FOR(T, TYPES)                                                                        \
-  G2FACE_WGMMA_OF(T, 64, TYPES, G2FACE_NAMES_32, "%32", "%33", G2FACE_SUMS_32(0))                         \
-  G2FACE_WGMMA_OF(T, 128, TYPES, G2FACE_NAMES_64, "%64", "%65", G2FACE_SUMS_32(0), G2FACE_SUMS_32(32))    \
-  G2FACE_WGMMA_OF(T, 256, TYPES, G2FACE_NAMES_128, "%128", "%129", G2FACE_SUMS_32(0), G2FACE_SUMS_32(32), \
+#define G2FACE_WGMMA_FOR(T, TYPES)                                                                                \
+  G2FACE_WGMMA_OF(T, 64, TYPES, G2FACE_NAMES_32, "%32", "%33", "%34", G2FACE_SUMS_32(0))                          \
+  G2FACE_WGMMA_OF(T, 128, TYPES, G2FACE_NAMES_64, "%64", "%65", "%66", G2FACE_SUMS_32(0), G2FACE_SUMS_32(32))     \
+  G2FACE_WGMMA_OF(T, 256, TYPES, G2FACE_NAMES_128, "%128", "%129", "%130", G2FACE_SUMS_32(0), G2FACE_SUMS_32(32), \
                   G2FACE_SUMS_32(64), G2FACE_SUMS_32(96))
 G2FACE_WGMMA_FOR(bf16, "bf16.bf16")
 G2FACE_WGMMA_FOR(f16, "f16.f16")
@@ -86,8 +87,8 @@ G2FACE_WGMMA_FOR(f16, "f16.f16")
 #endif
 #else
 template <class T, int columns>
-void wgmma(float (&d)[columns / 2], const char* a, const char* b) {
-  cuda_on_host::wgmma(std::is_same_v<T, bf16>, d, columns, a, b);
+void wgmma(float (&d)[columns / 2], const char* a, const char* b, bool adds) {
+  cuda_on_host::wgmma(std::is_same_v<T, bf16>, d, columns, a, b, adds);
 }
 #endif
 

@@ -82,8 +82,11 @@ find_programs() {
   if [ -z "$bin" ]; then
     programs=$build/bin
   else
-    if [ ! -d "$bin/bin" ] || [ "$bin/files.tar.gz" -nt "$bin/bin" ]; then
-      tar -C "$bin" -xzmf "$bin/files.tar.gz"
+    if [ ! -d "$bin/bin" ] || [ "$bin/files.tar.xz" -nt "$bin/bin" ]; then
+      # Python has what unpacks it where there is no xz.
+      tar -C "$bin" -xJmf "$bin/files.tar.xz" 2>/dev/null ||
+        "$python" -c 'import sys, tarfile; tarfile.open(sys.argv[1]).extractall(sys.argv[2])' "$bin/files.tar.xz" "$bin"
+      touch "$bin/bin"
     fi
     programs=$bin/bin
   fi

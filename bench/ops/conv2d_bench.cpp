@@ -39,7 +39,7 @@ const std::vector<Layer> layers = {
     {"dw7x7_512_at7", 512, 512, 7, 7, 1, 0, false, 512},
 };
 
-constexpr int most_candidates = 16;
+constexpr int most_candidates = 20;
 
 struct Sizes {
   Conv2dAttrs attrs;

@@ -33,6 +33,10 @@ class Tuning {
   std::optional<std::string> find(const std::string& signature) const;
   void remember(const std::string& signature, const std::string& kernel);
   std::size_t size() const;
+  /// A line for whoever gave `report`.
+  void report(const std::string& line) const {
+    if (report_) report_(line);
+  }
   /// Writes the file if something new was remembered. Plans do it when they are made.
   void save();
 

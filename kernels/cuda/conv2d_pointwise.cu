@@ -41,7 +41,7 @@ auto with_product(const Conv2dPointwiseAttrs& a, const Signature& s, const F& f)
   conv.in = s.in.first(2);
   conv.out = {&result, 1};
   conv.known = s.known.first(2);
-  const cuda::GemmEpilogue epilogue{std::move(*program), {others.begin(), others.end()}};
+  const cuda::GemmEpilogue epilogue{&a.pointwise, std::move(*program), {others.begin(), others.end()}};
   return f(*product, conv, epilogue);
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "kernels/cuda/compiled_program.cuh"
 #include "kernels/cuda/pointwise_run.cuh"
 
 namespace g2face::cuda {
@@ -16,8 +17,12 @@ struct EpilogueOperand {
   bool narrow = false;  // stored as the results are, not as float
 };
 
+constexpr int most_compiled_steps = 8;  // of EpiloguePrograms
+
 /// A program whose input 0 is the sums.
 struct GemmProgram {
+  int compiled = -1;                                               // its place among EpiloguePrograms
+  float a[most_compiled_steps] = {}, b[most_compiled_steps] = {};  // constants of unary functions
   Code<float> code;
   EpilogueOperand in[max_inputs];
   void* out[max_results] = {};
@@ -62,9 +67,72 @@ __device__ void store_vector(T* to, const float (&from)[n]) {
   }
 }
 
+/// n neighbours as they lie in memory.
+template <class T, int n>
+struct StoredVector {
+  static_assert(n * sizeof(T) == sizeof(uint4));
+  uint4 words;
+  __device__ void load(const void* data, std::int64_t at) {
+    words = *reinterpret_cast<const uint4*>(static_cast<const T*>(data) + at);
+  }
+  __device__ void unpack(float (&to)[n]) const {
+    if constexpr (sizeof(T) == 2) {
+      const float2 pairs[] = {cuda::unpack<T>(words.x), cuda::unpack<T>(words.y), cuda::unpack<T>(words.z),
+                              cuda::unpack<T>(words.w)};
+      unrolled<n / 2>([&](int i) { to[2 * i] = pairs[i].x, to[2 * i + 1] = pairs[i].y; });
+    } else {
+      const std::uint32_t bits[] = {words.x, words.y, words.z, words.w};
+      unrolled<n>([&](int i) { to[i] = __uint_as_float(bits[i]); });
+    }
+  }
+};
+
+/// Program P for n channels of a pixel: all operands are on their way before the first is used.
+template <class P, class T, int n>
+__device__ void run_compiled(const GemmProgram& p, const float (&sums)[n], int sample, int pixel, int channel) {
+  constexpr int inputs = input_count<P>;
+  StoredVector<T, n> whole[inputs];
+  float value[inputs][n];
+  for_each_constant<inputs>([&]<int i>() {
+    const EpilogueOperand& in = p.in[i];
+    const std::int64_t at = sample * in.sample + static_cast<std::int64_t>(pixel - sample * p.pixels) * in.pixel +
+                            static_cast<std::int64_t>(channel) * in.channel;
+    if constexpr (i == 0) {
+      unrolled<n>([&](int k) { value[i][k] = sums[k]; });
+    } else if constexpr (P::in[i] == Role::whole) {
+      whole[i].load(in.data, at);
+    } else if constexpr (P::in[i] == Role::channel) {
+      load_vector<n>(static_cast<const float*>(in.data) + at, value[i]);
+    } else {
+      value[i][0] = static_cast<const float*>(in.data)[at];
+    }
+  });
+  for_each_constant<inputs>([&]<int i>() {
+    if constexpr (i > 0 && P::in[i] == Role::whole) whole[i].unpack(value[i]);
+    if constexpr (P::in[i] == Role::pixel) unrolled<n - 1>([&](int k) { value[i][k + 1] = value[i][0]; });
+  });
+  float out[result_count<P>][n];
+  for_each_constant<n>([&]<int k>() {
+    float r[inputs + step_count<P>];
+    for_each_constant<inputs>([&]<int i>() { r[i] = value[i][k]; });
+    execute<P, T>(p.a, p.b, r);
+    for_each_constant<result_count<P>>([&]<int o>() { out[o][k] = r[P::results[o]]; });
+  });
+  for_each_constant<result_count<P>>([&]<int o>() {
+    store_vector<n>(static_cast<T*>(p.out[o]) + static_cast<std::int64_t>(pixel) * p.outs + channel, out[o]);
+  });
+}
+
 /// Runs the program for n channels of a pixel of y, counted over all samples, and stores its results as T.
 template <class T, int n>
 __device__ void run_epilogue(const GemmProgram& p, const float (&sums)[n], int sample, int pixel, int channel) {
+  bool done = false;
+  for_each_constant<static_cast<int>(std::tuple_size_v<EpiloguePrograms>)>([&]<int i>() {
+    if (p.compiled != i) return;
+    run_compiled<std::tuple_element_t<i, EpiloguePrograms>, T>(p, sums, sample, pixel, channel);
+    done = true;
+  });
+  if (done) return;
   float saved[max_slots][n];
   const auto fetch = [&](int input, float(&to)[n]) {
     if (input == 0) {

@@ -252,6 +252,7 @@ __global__ void sum_splits_program_kernel(const float* partial, std::int64_t cou
   constexpr int width = elements_of_piece<Out>;
   for (std::int64_t i = thread_index() * width; i < count; i += thread_count() * width) {
     float sum[width] = {}, v[width];
+#pragma unroll 4
     for (int s = 0; s < splits; ++s) {
       load_vector<width>(partial + s * count + i, v);
       unrolled<width>([&](int e) { sum[e] += v[e]; });
@@ -279,12 +280,47 @@ EpilogueOperand operand_of(const TensorDesc& d, const Shape& y) {
   return operand;
 }
 
-GemmProgram program_of(const GemmEpilogue& epilogue, const Shape& y) {
+// Whether the operands lie as the compiled program takes them: whole ones in the storage of the results.
+template <class P>
+bool has_roles(const GemmProgram& program, bool in_16_bits) {
+  for (std::size_t i = 1; i < std::size(P::in); ++i) {
+    const EpilogueOperand& in = program.in[i];
+    const bool of_pixel = in.pixel != 0, of_channel = in.channel != 0;
+    const bool fits = P::in[i] == Role::whole     ? of_pixel && of_channel && in.narrow == in_16_bits
+                      : P::in[i] == Role::channel ? of_channel && !of_pixel && !in.narrow
+                                                  : of_pixel && !of_channel && !in.narrow;
+    if (!fits) return false;
+  }
+  return true;
+}
+
+template <class... P>
+void find_compiled(std::tuple<P...>*, const PointwiseAttrs& attrs, std::size_t inputs, bool in_16_bits,
+                   GemmProgram& program) {
+  int place = 0;
+  const auto is_it = [&]<class Program>() {
+    static_assert(std::size(Program::steps) <= most_compiled_steps && Program::in[0] == Role::whole);
+    if (inputs == std::size(Program::in) && has_structure<Program>(attrs) && has_roles<Program>(program, in_16_bits)) {
+      program.compiled = place;
+    }
+    ++place;
+  };
+  (is_it.template operator()<P>(), ...);
+  if (program.compiled < 0) return;
+  for (std::size_t i = 0; i < attrs.program.size(); ++i) {
+    program.a[i] = static_cast<float>(attrs.program[i].unary.a);
+    program.b[i] = static_cast<float>(attrs.program[i].unary.b);
+  }
+}
+
+GemmProgram program_of(const GemmEpilogue& epilogue, const Shape& y, bool in_16_bits) {
   GemmProgram program;
   program.code = code_of<float>(epilogue.program);
   program.pixels = narrow(y[2] * y[3]);
   program.outs = narrow(y[1]);
   for (std::size_t i = 0; i < epilogue.others.size(); ++i) program.in[i + 1] = operand_of(epilogue.others[i], y);
+  find_compiled(static_cast<EpiloguePrograms*>(nullptr), *epilogue.attrs, epilogue.others.size() + 1, in_16_bits,
+                program);
   return program;
 }
 
@@ -311,11 +347,10 @@ std::int64_t tiles_of(const GemmConv& c, const GemmPhase& p, const GemmVariant& 
 // Nanoseconds on an H200, roughly: of a multiprocessor's share of products and of bytes from the second-level cache.
 template <class Math>
 double estimate(const GemmConv& c, const GemmVariant& v, int splits, const Machine& machine) {
-  constexpr bool on_tensor_cores = !std::is_same_v<Math, float>;
-  const double products = v.warpgroups      ? 2600
-                          : on_tensor_cores ? 1800 * (sizeof(typename StorageOf<Math>::type) == 2 ? 1 : 0.5)
-                                            : 170;
-  constexpr double bytes = 48, start_and_end = 1500, second_pass = 2500, bytes_of_all = 2500;
+  constexpr bool on_tensor_cores = !std::is_same_v<Math, float>, narrow = sizeof(typename StorageOf<Math>::type) == 2;
+  const double products = v.warpgroups ? 2560 : on_tensor_cores ? (narrow ? 1800 : 900) : 170;
+  const double bytes = v.warpgroups ? 62 : 48, start_and_end = v.warpgroups ? 3000 : 1500;
+  constexpr double second_pass = 2500, bytes_of_all = 7000;
   const double tile = static_cast<double>(v.rows) * v.columns;
   const double step = std::max(tile * elements_of_step<typename StorageOf<Math>::type> / products,
                                static_cast<double>(v.rows + v.columns) * step_bytes / bytes);
@@ -479,13 +514,14 @@ std::optional<Step> make_step(const std::string& op, const GemmConv& conv, const
     if (p.variant.run_program == nullptr || !stored_alike || conv.outs % elements_of_piece<Storage> != 0) {
       return std::nullopt;
     }
-    p.program = program_of(*epilogue, y.type.shape);
+    p.program = program_of(*epilogue, y.type.shape, is_narrow(y.layout));
   }
   p.partial_at = p.packed_at_load ? 0 : (weights * sizeof(Storage) + 255) / 256 * 256;
 
   Step step;
   step.kernel = str(op, " gemm:", math, p.variant.warpgroups ? " wgmma " : " ", p.variant.rows, "x", p.variant.columns,
                     gathers ? " gathered" : "");
+  if (p.program && p.program->compiled < 0) step.kernel += " interpreted";
   if (p.splits > 1) step.kernel += str(" split:", p.splits);
   step.workspace = p.partial_at + (p.splits > 1 ? static_cast<std::size_t>(p.results * p.splits) * sizeof(float) : 0);
   const auto product = std::make_shared<const Product>(p);

@@ -60,6 +60,7 @@ struct GemmChoice {
 /// A program that makes results of the sums (its input 0) and of other values; all results are images like y, of whole
 /// pieces of 16 bytes of channels.
 struct GemmEpilogue {
+  const PointwiseAttrs* attrs = nullptr;  // that the program was made of
   PointwiseProgram program;
   std::vector<TensorDesc>
       others;  // they and the results stand behind the signature's inputs and in place of its output

@@ -11,8 +11,7 @@ std::span<const GemmVariant> gemm_variants<bf16>() {
       copying_variant<bf16, Tiles::Narrow>,         copying_variant<bf16, Tiles::Small>,
       gathering_variant<bf16, float, Tiles::Large>, gathering_variant<bf16, float, Tiles::Narrow>,
       gathering_variant<bf16, bf16, Tiles::Narrow>, warpgroup_variant<bf16, Warpgroups::Wide>,
-      warpgroup_variant<bf16, Warpgroups::Tall>,    warpgroup_variant<bf16, Warpgroups::Square>,
-      warpgroup_variant<bf16, Warpgroups::Narrow>};
+      warpgroup_variant<bf16, Warpgroups::Tall>};
   return all;
 }
 

@@ -11,8 +11,7 @@ std::span<const GemmVariant> gemm_variants<f16>() {
       copying_variant<f16, Tiles::Narrow>,         copying_variant<f16, Tiles::Small>,
       gathering_variant<f16, float, Tiles::Large>, gathering_variant<f16, float, Tiles::Narrow>,
       gathering_variant<f16, f16, Tiles::Narrow>,  warpgroup_variant<f16, Warpgroups::Wide>,
-      warpgroup_variant<f16, Warpgroups::Tall>,    warpgroup_variant<f16, Warpgroups::Square>,
-      warpgroup_variant<f16, Warpgroups::Narrow>};
+      warpgroup_variant<f16, Warpgroups::Tall>};
   return all;
 }
 

@@ -6,12 +6,9 @@
 // 32 in f32. Each whole operand is read once and each result written once: 2 bytes per element and operand in 16 bits.
 
 #include <iterator>
-#include <type_traits>
-#include <utility>
 
-#include "kernels/cuda/elementwise.cuh"
+#include "kernels/cuda/compiled_program.cuh"
 #include "kernels/cuda/pointwise_compiled.hpp"
-#include "kernels/cuda/pointwise_programs.hpp"
 #include "kernels/cuda/step.hpp"
 #include "kernels/cuda/storage.cuh"
 #include "kernels/launch.cuh"
@@ -20,13 +17,6 @@ namespace g2face::cuda {
 namespace {
 
 constexpr unsigned compiled_threads = 128;
-
-template <class P>
-constexpr int input_count = static_cast<int>(std::size(P::in));
-template <class P>
-constexpr int result_count = static_cast<int>(std::size(P::results));
-template <class P>
-constexpr int step_count = static_cast<int>(std::size(P::steps));
 
 /// Lines that a thread loads before it computes.
 template <class T>
@@ -45,32 +35,6 @@ struct CompiledLaunch {
   void* out[result_count<P>] = {};
   float a[step_count<P>] = {}, b[step_count<P>] = {};  // constants of unary functions
 };
-
-/// f<0>(), ... f<n - 1>(): indices that are constants.
-template <class F, int... i>
-__device__ __forceinline__ void call_each(std::integer_sequence<int, i...>, const F& f) {
-  (f.template operator()<i>(), ...);
-}
-template <int n, class F>
-__device__ __forceinline__ void for_each_constant(const F& f) {
-  call_each(std::make_integer_sequence<int, n>(), f);
-}
-
-/// The instructions of a program on one element: r holds the inputs, then what each instruction gives.
-template <class P, class T>
-__device__ __forceinline__ void execute(const CompiledLaunch<P>& p, float* r) {
-  for_each_constant<step_count<P>>([&]<int i>() {
-    constexpr ProgramStep step = P::steps[i];
-    float& result = r[input_count<P> + i];
-    if constexpr (step.is_unary && step.unary == Unary::sigmoid && sizeof(T) < sizeof(float)) {
-      result = approximate_sigmoid(r[step.x]);
-    } else if constexpr (step.is_unary) {
-      result = apply(UnaryOp<float>{step.unary, p.a[i], p.b[i]}, r[step.x]);
-    } else {
-      result = apply(step.binary, r[step.x], r[step.y]);
-    }
-  });
-}
 
 template <class P, class T>
 __global__ void __launch_bounds__(compiled_threads)
@@ -114,7 +78,7 @@ __global__ void __launch_bounds__(compiled_threads)
         for_each_constant<inputs>([&]<int i>() {
           r[i] = P::in[i] == Role::whole ? in[i][k] : P::in[i] == Role::channel ? channel[i][k] : pixel[l][i];
         });
-        execute<P, T>(p, r);
+        execute<P, T>(p.a, p.b, r);
         for_each_constant<result_count<P>>([&]<int o>() { out[o][k] = r[P::results[o]]; });
       });
       for_each_constant<result_count<P>>(
@@ -122,21 +86,6 @@ __global__ void __launch_bounds__(compiled_threads)
     });
     line += at_once * p.strands.value();
   }
-}
-
-template <class P>
-bool has_structure(const PointwiseAttrs& a) {
-  if (a.program.size() != std::size(P::steps)) return false;
-  if (!std::equal(a.results.begin(), a.results.end(), std::begin(P::results), std::end(P::results))) return false;
-  return std::equal(a.program.begin(), a.program.end(), std::begin(P::steps),
-                    [](const PointwiseInstruction& i, const ProgramStep& step) {
-                      if (step.is_unary) {
-                        return i.kind == PointwiseInstruction::Kind::unary && i.unary.kind == step.unary &&
-                               i.source[0] == step.x;
-                      }
-                      return i.kind == PointwiseInstruction::Kind::binary && i.binary == step.binary &&
-                             i.source[0] == step.x && i.source[1] == step.y;
-                    });
 }
 
 template <class P>

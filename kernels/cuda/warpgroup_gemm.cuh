@@ -20,14 +20,16 @@ namespace g2face::cuda {
 template <class Math, int warpgroup_rows, int columns>
 class WarpgroupProduct {
  public:
-  /// Begins those of a step.
-  __device__ void begin(const char* a, const char* b) {
+  /// Begins those of a step; the first one's replace what the registers hold, which nothing else may write: the
+  /// compiler would make every product wait for the one before.
+  __device__ void begin(const char* a, const char* b, bool is_first) {
     a += first_row() * step_bytes;
     wgmma_fence();
 #pragma unroll
     for (int k = 0; k < step_bytes; k += depth_bytes) {
 #pragma unroll
-      for (int i = 0; i < parts; ++i) wgmma<Math, columns>(sum_[i], a + i * 64 * step_bytes + k, b + k);
+      for (int i = 0; i < parts; ++i)
+        wgmma<Math, columns>(sum_[i], a + i * 64 * step_bytes + k, b + k, k > 0 || !is_first);
     }
     wgmma_commit();
   }
@@ -38,7 +40,8 @@ class WarpgroupProduct {
     for (int i = 0; i < parts; ++i) keep_below(sum_[i]);
   }
 
-  __device__ void store(float* to, int pitch) const {
+  /// `any`: whether there was a step; if not, sums are zero.
+  __device__ void store(float* to, int pitch, bool any) const {
     const int lane = static_cast<int>(threadIdx.x) % 32, warp = static_cast<int>(threadIdx.x) / 32 % 4;
     to += (first_row() + warp * 16 + lane / 4) * pitch + lane % 4 * 2;
 #pragma unroll
@@ -46,8 +49,9 @@ class WarpgroupProduct {
 #pragma unroll
       for (int j = 0; j < columns / 8; ++j) {
         float* at = to + i * 64 * pitch + j * 8;
-        *reinterpret_cast<float2*>(at) = make_float2(sum_[i][4 * j], sum_[i][4 * j + 1]);
-        *reinterpret_cast<float2*>(at + 8 * pitch) = make_float2(sum_[i][4 * j + 2], sum_[i][4 * j + 3]);
+        const float* sum = sum_[i] + 4 * j;
+        *reinterpret_cast<float2*>(at) = any ? make_float2(sum[0], sum[1]) : float2{};
+        *reinterpret_cast<float2*>(at + 8 * pitch) = any ? make_float2(sum[2], sum[3]) : float2{};
       }
     }
   }
@@ -56,12 +60,12 @@ class WarpgroupProduct {
   static constexpr int parts = warpgroup_rows / 64, depth_bytes = 32;
   static __device__ int first_row() { return static_cast<int>(threadIdx.x) / warpgroup_size * warpgroup_rows; }
 
-  float sum_[parts][columns / 2] = {};
+  float sum_[parts][columns / 2];
 };
 
-template <class Math, int rows_, int columns_, int stages_, int blocks_>
+template <class Math, int rows_, int columns_>
 struct WarpgroupTile {
-  static constexpr int rows = rows_, columns = columns_, stages = stages_, blocks = blocks_;
+  static constexpr int rows = rows_, columns = columns_, stages = 4;
   static constexpr int threads = 2 * warpgroup_size;
   static constexpr int stage_bytes = (rows + columns) * step_bytes;
   static constexpr int pitch = columns + 8;             // as in GemmTile
@@ -74,7 +78,7 @@ struct WarpgroupTile {
 
 // Blocks as those of implicit_gemm_kernel.
 template <class Math, class Tile, class Out, class Epilogue>
-__global__ void __launch_bounds__(Tile::threads, Tile::blocks)
+__global__ void __launch_bounds__(Tile::threads, 1)
     warpgroup_gemm_kernel(const __grid_constant__ GemmConv conv, const __grid_constant__ GemmMemory memory,
                           const __grid_constant__ Epilogue epilogue) {
 #if G2FACE_WGMMA
@@ -112,7 +116,7 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
     fence_shared_for_products();
     wgmma_wait<1>();  // the step before the last one: its stage is filled next
     __syncthreads();
-    product.begin(a_of(stage), b_of(stage));
+    product.begin(a_of(stage), b_of(stage), step == block.first_step);
     copy_next();
     stage = after(stage);
   }
@@ -120,7 +124,7 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
   cp_async_wait<0>();
   __syncthreads();
   auto* sums = reinterpret_cast<float*>(shared);
-  product.store(sums, Tile::pitch);
+  product.store(sums, Tile::pitch, block.first_step < block.last_step);
   __syncthreads();
   write_tile<Tile>(sums, rows, static_cast<Out*>(memory.y) + block.split * memory.split_size, conv.outs,
                    block.first_channel, epilogue);
@@ -150,10 +154,8 @@ constexpr GemmVariant warpgroup_variant{.rows = Tile::rows,
 
 template <class Math>
 struct WarpgroupTiles {
-  using Wide = WarpgroupTile<Math, 128, 256, 4, 1>;
-  using Tall = WarpgroupTile<Math, 256, 128, 4, 1>;
-  using Square = WarpgroupTile<Math, 128, 128, 3, 2>;
-  using Narrow = WarpgroupTile<Math, 128, 64, 4, 2>;
+  using Wide = WarpgroupTile<Math, 128, 256>;
+  using Tall = WarpgroupTile<Math, 256, 128>;
 };
 
 }  // namespace g2face::cuda

@@ -13,6 +13,7 @@
 #include "g2face/graph/op.hpp"
 #include "g2face/graph/step.hpp"
 #include "g2face/plan/plan.hpp"
+#include "g2face/tuning.hpp"
 
 namespace g2face {
 
@@ -109,8 +110,10 @@ void write_updates(PlanData& plan);
 /// Of several things, each of which was timed several times, the quickest: the first one, unless another is quicker by
 /// more than their times vary.
 std::size_t quickest(std::span<const std::vector<double>> seconds);
-/// The quickest of these steps on the device. All of them do what the signature says, under different names.
-const Step& fastest(std::span<const Step> steps, const Signature& signature, const Device& device);
+/// The quickest of these steps on the device. All of them do what the signature says, under different names. One that
+/// the device refuses to run is left out, and `report` gets a line; if it refuses all, its error is thrown.
+const Step& fastest(std::span<const Step> steps, const Signature& signature, const Device& device,
+                    const Tuning::Report& report = {});
 /// Everything that decides how fast the kernels of an op are on a device.
 std::string key_of(const OpDef& op, const Attrs& attrs, const Signature& signature);
 /// The one that `tuning` remembers under the key, or else the fastest, which it then remembers.

@@ -1,8 +1,10 @@
 // Chooses between kernels that do the same by timing them on the device.
 
 #include <algorithm>
+#include <exception>
 
 #include "backend.hpp"
+#include "g2face/error.hpp"
 #include "g2face/fill.hpp"
 #include "g2face/tuning.hpp"
 #include "plan/block.hpp"
@@ -124,16 +126,29 @@ std::size_t quickest(std::span<const std::vector<double>> seconds) {
   return best;
 }
 
-const Step& fastest(std::span<const Step> steps, const Signature& signature, const Device& device) {
-  std::vector<std::vector<double>> seconds(steps.size());
+const Step& fastest(std::span<const Step> steps, const Signature& signature, const Device& device,
+                    const Tuning::Report& report) {
+  std::vector<std::size_t> able;  // that run at all
+  std::vector<std::vector<double>> seconds;
   {
     Trial trial(signature, steps, device);
-    for (std::size_t i = 0; i < steps.size(); ++i) trial.run(i);  // to warm up
-    for (int sample = 0; sample < samples; ++sample) {            // in turns, since clocks drift
-      for (std::size_t i = 0; i < steps.size(); ++i) seconds[i].push_back(trial.run(i));
+    std::exception_ptr failure;
+    for (std::size_t i = 0; i < steps.size(); ++i) {  // to warm up
+      try {
+        trial.run(i);
+        able.push_back(i);
+      } catch (const DeviceError& error) {  // a library that declines its own proposal
+        failure = std::current_exception();
+        if (report) report(str("tuning: ", steps[i].kernel, " is left out: ", error.what()));
+      }
+    }
+    if (able.empty()) std::rethrow_exception(failure);
+    seconds.resize(able.size());
+    for (int sample = 0; sample < samples; ++sample) {  // in turns, since clocks drift
+      for (std::size_t i = 0; i < able.size(); ++i) seconds[i].push_back(trial.run(able[i]));
     }
   }
-  return steps[quickest(seconds)];
+  return steps[able[quickest(seconds)]];
 }
 
 std::string key_of(const OpDef& op, const Attrs& attrs, const Signature& s) {
@@ -151,7 +166,8 @@ Step tuned(std::span<const Step> steps, const std::string& key, const Signature&
     const auto it = std::find_if(steps.begin(), steps.end(), [&](const Step& s) { return s.kernel == *name; });
     if (it != steps.end()) return *it;
   }
-  const Step& chosen = fastest(steps, signature, device);
+  const auto report = [&](const std::string& line) { tuning.report(line); };
+  const Step& chosen = fastest(steps, signature, device, report);
   tuning.remember(key, chosen.kernel);
   return chosen;
 }

@@ -1,5 +1,6 @@
 #include "g2face/ops/conv2d_pointwise.hpp"
 
+#include "cuda/compiled_programs.hpp"
 #include "cuda/pass_check.hpp"
 #include "pointwise_instructions.hpp"
 
@@ -51,6 +52,58 @@ TEST_CASE("conv2d_pointwise on CUDA: what follows a styled convolution") {
         });
       }
     }
+  }
+}
+
+/// The program after a convolution of x and w, whose sums are its input 0; in a tile or in a second pass over splits.
+template <class P>
+void check_epilogue(const Shape& x, const Shape& w, bool shared) {
+  const Shape y{x[0], w[0], x[2], x[3]};
+  Conv2dPointwiseAttrs a;
+  a.conv = {.pad = {w[2] / 2, w[3] / 2}, .kernel = {w[2], w[3]}, .input = {x[2], x[3]}};
+  a.pointwise = attrs_of<P>(y);
+  std::vector<Tensor> in{varied(x, 1), varied(w, 2)};
+  const std::vector<Shape> shapes = shapes_of<P>(y, shared);
+  for (auto s = shapes.begin() + 1; s != shapes.end(); ++s) {
+    in.push_back(varied(*s, static_cast<unsigned>(in.size()) + 3));
+  }
+  struct Arithmetic {
+    Precision precision;
+    double limit;
+  };
+  for (const Arithmetic& m :
+       {Arithmetic{Precision::strict, 2e-6}, Arithmetic{Precision::bf16, 1e-2}, Arithmetic{Precision::f16, 2e-3}}) {
+    Pass pass = features_pass(conv2d_pointwise_op, a, in, m.precision);
+    pass.known = true;
+    const std::vector<Tensor> want = wanted(pass);
+    const PassResult got = run_pass(pass);
+    INFO(got.kernel);
+    CHECK(got.kernel.find("interpreted") == std::string::npos);
+    for (std::size_t o = 0; o < want.size(); ++o) CHECK(relative_error(got.out[o], want[o]) < m.limit);
+  }
+}
+template <class... P>
+void check_epilogues(std::tuple<P...>*, const Shape& x, const Shape& w, bool shared) {
+  (check_epilogue<P>(x, w, shared), ...);
+}
+
+TEST_CASE("conv2d_pointwise on CUDA: compiled programs") {
+  auto* const all = static_cast<cuda::EpiloguePrograms*>(nullptr);
+  check_epilogues(all, {2, 16, 5, 7}, {24, 16, 3, 3}, false);
+  check_epilogues(all, {2, 16, 5, 7}, {24, 16, 3, 3}, true);
+  check_epilogues(all, {1, 256, 4, 4}, {64, 256, 3, 3}, false);  // split
+}
+
+TEST_CASE("conv2d_pointwise on CUDA: any other program is interpreted") {
+  const Shape x{2, 16, 5, 7}, w{24, 16, 1, 1};
+  Conv2dPointwiseAttrs a;
+  a.conv = {.kernel = {1, 1}, .input = {5, 7}};
+  a.pointwise = {{2, 24, 5, 7}, {apply(Unary::tanh, 0), apply(Binary::mul, 1, 0)}, {2}};
+  for (const Precision precision : {Precision::strict, Precision::bf16}) {
+    Pass pass = features_pass(conv2d_pointwise_op, a, {varied(x, 1), varied(w, 2)}, precision);
+    const PassResult got = run_pass(pass);
+    CHECK(got.kernel.find(" interpreted") != std::string::npos);
+    CHECK(relative_error(got.out[0], wanted(pass)[0]) < 1e-2);
   }
 }
 

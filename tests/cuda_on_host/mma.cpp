@@ -236,7 +236,7 @@ void cp_async_wait(unsigned pending) {
   }
 }
 
-void wgmma(bool is_bf16, float* d, int columns, const char* a, const char* b) {
+void wgmma(bool is_bf16, float* d, int columns, const char* a, const char* b, bool adds) {
   constexpr std::size_t block = 1024, row = 128;
   const auto rows_of = [&](const char* first, std::size_t rows) {
     const std::size_t along = reinterpret_cast<std::uintptr_t>(first) % block;
@@ -252,6 +252,7 @@ void wgmma(bool is_bf16, float* d, int columns, const char* a, const char* b) {
     mine.sums[d].assign(d, d + columns / 2);
     std::fill(d, d + columns / 2, std::numeric_limits<float>::quiet_NaN());
   }
+  if (!adds) std::fill(mine.sums[d].begin(), mine.sums[d].end(), 0.f);
   WarpgroupOperands brings{is_bf16,
                            columns,
                            rows_of(a, 64),

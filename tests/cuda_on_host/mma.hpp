@@ -34,7 +34,7 @@ void cp_async_wait(unsigned pending);
 /// Products of a warpgroup, made at once and kept from the thread: until it waits for their group, the sums hold NaN,
 /// and an operand that was overwritten is an error. So are copies into shared memory that were waited for but not
 /// fenced.
-void wgmma(bool is_bf16, float* d, int columns, const char* a, const char* b);
+void wgmma(bool is_bf16, float* d, int columns, const char* a, const char* b, bool adds);
 void wgmma_fence();
 void wgmma_commit();
 void wgmma_wait(unsigned pending);

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <thread>
 
+#include "g2face/error.hpp"
 #include "g2face/tuning.hpp"
 #include "plan/plan_data.hpp"
 
@@ -46,6 +47,19 @@ TEST_CASE("tuning picks the fastest step, wherever it stands") {
   CHECK(fastest(std::vector{slow, quick}, c.signature(), Device::cpu()).kernel == "quick");
   CHECK(fastest(std::vector{quick, slow}, c.signature(), Device::cpu()).kernel == "quick");
   CHECK(p.has_numbers);
+}
+
+TEST_CASE("a step that the device refuses is left out, and named") {
+  const Case c;
+  Planted p;
+  Step broken = sleeper("broken", 1, p);
+  broken.run = [](const Buffers&, Stream&) { throw DeviceError("not supported"); };
+  std::string said;
+  const auto report = [&](const std::string& line) { said += line; };
+  CHECK(fastest(std::vector{broken, sleeper("able", 100, p)}, c.signature(), Device::cpu(), report).kernel == "able");
+  CHECK(said == "tuning: broken is left out: not supported");
+  CHECK_THROWS_WITH_AS(fastest(std::vector{broken, broken}, c.signature(), Device::cpu()), "not supported",
+                       DeviceError);
 }
 
 TEST_CASE("the first stays unless another is quicker by more than times vary") {
