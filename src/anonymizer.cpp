@@ -363,14 +363,10 @@ std::function<Tensor(const Tensor&)> seal_with(payload::Sealer& sealer, const Mo
                                                const payload::Binding& binding, payload::ChannelMap map) {
   return [&sealer, config, binding, map](const Tensor& identities) {
     const std::int64_t n = identities.shape()[0];
-    const auto width = static_cast<std::size_t>(config.identity_dim);
     Tensor bits({DType::f32, {n, config.bit_rows(), 32}});
-    auto out = bits.mutable_as<float>().begin();
-    for (std::int64_t i = 0; i < n; ++i) {
-      const auto one = identities.as<float>().subspan(static_cast<std::size_t>(i) * width, width);
-      const auto sealed = sealer.seal(one, channel_of(config, map), of_image(binding, i));
-      out = std::copy(sealed.begin(), sealed.end(), out);
-    }
+    const auto sealed = sealer.seal_all(identities.as<float>(), static_cast<std::size_t>(n), channel_of(config, map),
+                                        [&](std::size_t i) { return of_image(binding, static_cast<std::int64_t>(i)); });
+    std::ranges::copy(sealed, bits.mutable_as<float>().begin());
     return bits;
   };
 }

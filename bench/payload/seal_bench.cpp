@@ -6,6 +6,7 @@
 
 #include <random>
 
+#include "g2face/anonymizer.hpp"
 #include "g2face/payload/sealed.hpp"
 
 namespace g2face::bench {
@@ -30,6 +31,20 @@ void payload_seal(benchmark::State& state) {
   for (auto unused : state) benchmark::DoNotOptimize(sealer.seal(identity, channel, {}));
 }
 BENCHMARK(payload_seal)->Unit(benchmark::kMillisecond);
+
+/// The argument: images of a batch, which share the threads; time of all of them.
+void payload_seal_batch(benchmark::State& state) {
+  Sealer sealer = Sealer::with_key(Key::generate());
+  const auto hide = seal_with(sealer, ModelConfig::preset("g2face-256"), {});
+  const std::vector<float> one = somebody();
+  Tensor identities({DType::f32, {state.range(0), 512}});
+  for (std::size_t i = 0; i < identities.as<float>().size(); ++i)
+    identities.mutable_as<float>()[i] = one[i % one.size()];
+  hide(identities);
+  for (auto unused : state) benchmark::DoNotOptimize(hide(identities));
+  state.SetItemsProcessed(state.iterations() * state.range(0));
+}
+BENCHMARK(payload_seal_batch)->Arg(1)->Arg(16)->UseRealTime()->Unit(benchmark::kMillisecond);
 
 /// The argument: bits wrong in a thousand.
 void payload_open(benchmark::State& state) {

@@ -4,8 +4,8 @@
 
 namespace g2face::payload {
 
-Bytes encrypt(const Secret& key, const std::array<std::uint8_t, 24>& nonce, std::span<const std::uint8_t> plain,
-              std::span<const std::uint8_t> data) {
+Bytes encrypt(std::span<const std::uint8_t> key, const std::array<std::uint8_t, 24>& nonce,
+              std::span<const std::uint8_t> plain, std::span<const std::uint8_t> data) {
   static_assert(crypto_aead_xchacha20poly1305_ietf_ABYTES == tag_bytes);
   Bytes sealed(plain.size() + tag_bytes);
   crypto_aead_xchacha20poly1305_ietf_encrypt(sealed.data(), nullptr, plain.data(), plain.size(), data.data(),
@@ -13,7 +13,7 @@ Bytes encrypt(const Secret& key, const std::array<std::uint8_t, 24>& nonce, std:
   return sealed;
 }
 
-std::optional<Bytes> decrypt(const Secret& key, const std::array<std::uint8_t, 24>& nonce,
+std::optional<Bytes> decrypt(std::span<const std::uint8_t> key, const std::array<std::uint8_t, 24>& nonce,
                              std::span<const std::uint8_t> sealed, std::span<const std::uint8_t> data) {
   if (sealed.size() < tag_bytes) return std::nullopt;
   Bytes plain(sealed.size() - tag_bytes);

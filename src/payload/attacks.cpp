@@ -111,12 +111,12 @@ Tally try_file_keys(const Target& target, const Key& key, const AttackRun& run) 
     const auto lock = frame.lock(llr, lock_mask.bytes());
     if (!lock) continue;
     const FileKeys right = file_keys(shared, *lock);
-    const auto body = frame.body(llr, right.mask.bytes());
+    const auto body = frame.body(llr, right.mask());
     if (!body || !open_body(right, *body, target.binding)) continue;
     return attempts(run, [&] {
       const auto guess = std::make_shared<FileKeys>(file_keys(shared, *lock));
       return [&, guess](Numbers& numbers) {
-        fill(guess->seal.bytes(), numbers);
+        fill(guess->seal(), numbers);
         return open_body(*guess, *body, target.binding) ? Outcome::false_accept : Outcome::refused;
       };
     });

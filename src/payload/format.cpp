@@ -46,23 +46,30 @@ Bytes associated_data(const Binding& binding) {
   return out;
 }
 
-FileKeys file_keys(const Secret& shared, std::span<const std::uint8_t> lock) {
+FileKeys file_keys(const Secret& shared, std::span<const std::uint8_t> lock, std::span<std::uint8_t> at) {
   static_assert(crypto_kdf_KEYBYTES == 32 && crypto_aead_xchacha20poly1305_ietf_NPUBBYTES == 24);
-  Secret root(crypto_kdf_KEYBYTES);
-  crypto_generichash(root.data(), root.size(), lock.data(), lock.size(), shared.data(), shared.size());
-  FileKeys keys{Secret(32), Secret(32), {}};
-  crypto_kdf_derive_from_key(keys.seal.data(), 32, 1, "g2f-seal", root.data());
-  crypto_kdf_derive_from_key(keys.mask.data(), 32, 2, "g2f-seal", root.data());
+  FileKeys keys{.all = at};
+  std::uint8_t* const root = at.data();
+  crypto_generichash(root, 32, lock.data(), lock.size(), shared.data(), shared.size());
+  crypto_kdf_derive_from_key(root + 32, 32, 1, "g2f-seal", root);
+  crypto_kdf_derive_from_key(root + 64, 32, 2, "g2f-seal", root);
   crypto_generichash(keys.nonce.data(), keys.nonce.size(), lock.data(), lock.size(), nullptr, 0);
   return keys;
 }
 
+FileKeys file_keys(const Secret& shared, std::span<const std::uint8_t> lock) {
+  Secret own(file_key_bytes);
+  FileKeys keys = file_keys(shared, lock, own.bytes());
+  keys.own = std::move(own);
+  return keys;
+}
+
 Bytes seal_body(const FileKeys& keys, std::span<const std::uint8_t> plain, const Binding& binding) {
-  return encrypt(keys.seal, keys.nonce, plain, associated_data(binding));
+  return encrypt(keys.seal(), keys.nonce, plain, associated_data(binding));
 }
 
 std::optional<Bytes> open_body(const FileKeys& keys, std::span<const std::uint8_t> body, const Binding& binding) {
-  return decrypt(keys.seal, keys.nonce, body, associated_data(binding));
+  return decrypt(keys.seal(), keys.nonce, body, associated_data(binding));
 }
 
 Bytes write_lock(LockKind kind, const PasswordCost& cost, const std::array<std::uint8_t, 24>& salt) {

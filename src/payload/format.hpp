@@ -23,9 +23,16 @@ Bytes associated_data(const Binding& binding);
 
 /// The keys of one payload, from the secret and its lock.
 struct FileKeys {
-  Secret seal, mask;                   // 32 bytes each
-  std::array<std::uint8_t, 24> nonce;  // of the AEAD
+  std::span<std::uint8_t> all;           // root, seal and mask of 32 bytes each
+  std::array<std::uint8_t, 24> nonce{};  // of the AEAD
+  Secret own = {};                       // that holds them, unless the caller's does
+
+  std::span<std::uint8_t> seal() const { return all.subspan(32, 32); }
+  std::span<const std::uint8_t> mask() const { return all.subspan(64, 32); }
 };
+constexpr std::size_t file_key_bytes = 96;
+/// In the caller's guarded memory of file_key_bytes.
+FileKeys file_keys(const Secret& shared, std::span<const std::uint8_t> lock, std::span<std::uint8_t> at);
 FileKeys file_keys(const Secret& shared, std::span<const std::uint8_t> lock);
 
 /// XChaCha20-Poly1305: as encrypt(). And back; nothing if the tag does not fit.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <exception>
 #include <map>
 #include <utility>
 
@@ -54,12 +55,13 @@ struct Sealer::State {
     if (!random) random = [](std::span<std::uint8_t> bytes) { randombytes_buf(bytes.data(), bytes.size()); };
   }
 
+  /// And, for recipients, the key of this file.
   std::pair<Bytes, Secret> new_lock() {
     if (kind != LockKind::recipients) {
       std::array<std::uint8_t, 24> salt{};
       std::copy(password_salt.begin(), password_salt.end(), salt.begin());
       random(kind == LockKind::key ? std::span<std::uint8_t>(salt) : std::span(salt).subspan(password_salt.size()));
-      return {write_lock(kind, cost, salt), shared.copy()};
+      return {write_lock(kind, cost, salt), Secret()};
     }
     Secret key(key_bytes);
     random(key.bytes());
@@ -106,18 +108,50 @@ std::size_t Sealer::lock_bytes() const { return lock_size(state_->recipients.siz
 
 std::vector<std::uint8_t> Sealer::seal(std::span<const float> identity, const Channel& channel,
                                        const Binding& binding) {
-  const Frame& frame = shared_frame(channel, identity.size(), lock_bytes());
-  const auto [lock, shared] = state_->new_lock();
-  const FileKeys keys = file_keys(shared, lock);
-  Quantised q = quantise(identity, frame.shares().bits_per_value);
-  Bytes plain = write_plain(q);
-  const Bytes body = seal_body(keys, plain, binding);
-  wipe(plain);
-  const Bytes word = frame.encode(lock, state_->lock_mask.bytes(), body, keys.mask.bytes());
-  Bytes bits(channel.bits);
-  if (channel.map == ChannelMap::float_positions) fill_exponents(bits, state_->random);
-  for (std::size_t i = 0; i < word.size(); ++i) bits[frame.order()[i]] = word[i];
-  return bits;
+  return seal_all(identity, 1, channel, [&](std::size_t) { return binding; });
+}
+
+std::vector<std::uint8_t> Sealer::seal_all(std::span<const float> identities, std::size_t count, const Channel& channel,
+                                           const std::function<Binding(std::size_t)>& binding_of) {
+  check<ShapeError>(count > 0 && identities.size() % count == 0, identities.size(), " numbers for ", count,
+                    " identities");
+  const std::size_t dimension = identities.size() / count;
+  const Frame& frame = shared_frame(channel, dimension, lock_bytes());
+  Bytes all(count * channel.bits);
+  const auto bits_of = [&](std::size_t i) { return std::span(all).subspan(i * channel.bits, channel.bits); };
+  Secret of_files(count * file_key_bytes);  // one piece: each costs system calls that make all threads wait
+  struct File {
+    Bytes lock;
+    FileKeys keys;
+  };
+  std::vector<File> files;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto [lock, own] = state_->new_lock();
+    const Secret& shared = own.empty() ? state_->shared : own;
+    FileKeys keys = file_keys(shared, lock, of_files.bytes().subspan(i * file_key_bytes, file_key_bytes));
+    files.push_back({std::move(lock), std::move(keys)});
+    if (channel.map == ChannelMap::float_positions) fill_exponents(bits_of(i), state_->random);
+  }
+  const auto seal_one = [&](std::size_t i) {
+    const auto& [lock, keys] = files[i];
+    Bytes plain = write_plain(quantise(identities.subspan(i * dimension, dimension), frame.shares().bits_per_value));
+    const Bytes body = seal_body(keys, plain, binding_of(i));
+    wipe(plain);
+    const Bytes word = frame.encode(lock, state_->lock_mask.bytes(), body, keys.mask());
+    for (std::size_t k = 0; k < word.size(); ++k) bits_of(i)[frame.order()[k]] = word[k];
+  };
+  std::exception_ptr failure;
+#pragma omp parallel for schedule(static) if (count > 1)
+  for (std::size_t i = 0; i < count; ++i) {
+    try {
+      seal_one(i);
+    } catch (...) {  // exceptions may not leave the loop
+#pragma omp critical(g2face_seal)
+      failure = std::current_exception();
+    }
+  }
+  if (failure) std::rethrow_exception(failure);
+  return all;
 }
 
 struct Opener::State {
@@ -204,13 +238,13 @@ Opened Opener::open(std::span<const float> logits, std::size_t dimension, const 
       had_lock = had_lock || lock;
       if (!shared) continue;
       const FileKeys keys = file_keys(*shared, *lock);
-      const auto body = frame.body(llr, keys.mask.bytes());
+      const auto body = frame.body(llr, keys.mask());
       auto plain = body ? open_body(keys, *body, binding) : std::nullopt;
       if (!plain) continue;
       const auto q = read_plain(*plain, dimension);
       wipe(*plain);
       check<NotAuthentic>(q.has_value(), "the payload is authentic, but of a format that this version does not read");
-      const Bytes word = frame.encode(*lock, lock_mask.bytes(), *body, keys.mask.bytes());
+      const Bytes word = frame.encode(*lock, lock_mask.bytes(), *body, keys.mask());
       return {.identity = dequantise(*q),
               .bits_per_value = q->bits,
               .bit_error_rate = error_rate(llr, word),

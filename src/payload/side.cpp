@@ -79,7 +79,7 @@ class SideAccess {
     for (const auto& [lock, key] : locks.state_->secrets) {
       SideLock& made = to.emplace_back(lock);
       locks.state_->random(made.nonce);
-      made.locked = encrypt(key, made.nonce, content.bytes(), data);
+      made.locked = encrypt(key.bytes(), made.nonce, content.bytes(), data);
     }
     for (const PublicKey& recipient : locks.state_->recipients) {
       SideLock& made = to.emplace_back();
@@ -129,7 +129,7 @@ std::vector<std::uint8_t> seal_side(std::span<const SideFace> faces, const std::
   parts.header.commitment = keys.commitment;
   SideAccess::add(parts.locks, locks, content, parts.header);
   Bytes plain = write_side_plain(faces);
-  const Bytes body = encrypt(keys.seal, no_nonce, plain, side_associated_data(parts.header, binding));
+  const Bytes body = encrypt(keys.seal.bytes(), no_nonce, plain, side_associated_data(parts.header, binding));
   wipe(plain);
   parts.body = body;
   return write_side(parts);
@@ -146,7 +146,7 @@ struct SideOpener::State {
       if (key) content = open_box(lock.locked, *key);
     } else if ((lock.kind == SideLockKind::password) == password.has_value()) {
       const Secret with = password ? locking_key(password->key(lock.salt, lock.cost)) : key->derived("side");
-      if (auto opened = decrypt(with, lock.nonce, lock.locked, lock_associated_data(header))) {
+      if (auto opened = decrypt(with.bytes(), lock.nonce, lock.locked, lock_associated_data(header))) {
         content.emplace(std::span<const std::uint8_t>(*opened));
         wipe(*opened);
       }
@@ -189,7 +189,7 @@ SideOpener SideOpener::with_key(Key key) {
 OpenedSide SideOpener::open(std::span<const std::uint8_t> side, const SideBinding& binding) {
   const SideParts parts = read_side(side);
   const SideKeys keys = side_keys(state_->content_of(parts), parts.header);
-  auto plain = decrypt(keys.seal, no_nonce, parts.body, side_associated_data(parts.header, binding));
+  auto plain = decrypt(keys.seal.bytes(), no_nonce, parts.body, side_associated_data(parts.header, binding));
   check<NotAuthentic>(plain.has_value(),
                       "the side data does not belong to this picture (or to the name in --bind), or it is damaged");
   auto faces = read_side_plain(*plain);

@@ -44,8 +44,8 @@ nlohmann::json fields() {
   j["lock_of_password"] = hex(password_lock);
   j["password_key"] = hex(password_key(Secret(std::string_view("password")), {1, 2, 3}, cost).bytes());
   j["public_key"] = hex(key.public_key());
-  j["seal_key"] = hex(keys.seal.bytes());
-  j["mask_key"] = hex(keys.mask.bytes());
+  j["seal_key"] = hex(keys.seal());
+  j["mask_key"] = hex(keys.mask());
   j["nonce"] = hex(keys.nonce);
   j["body"] = hex(seal_body(keys, plain, here));
   j["public_mask_key"] = hex(public_mask_key());

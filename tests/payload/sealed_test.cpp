@@ -195,7 +195,7 @@ TEST_CASE("sealed: no forged, flipped or swapped body is taken, nor any wrong ke
   std::mt19937 random(6);
   FileKeys guess = file_keys(shared, lock);
   for (int i = 0; i < 100000; ++i) {
-    for (std::uint8_t& b : guess.seal.bytes()) b = static_cast<std::uint8_t>(random());
+    for (std::uint8_t& b : guess.seal()) b = static_cast<std::uint8_t>(random());
     accepted += open_body(guess, body, here) ? 1 : 0;
   }
   for (std::size_t n = 0; n < body.size(); ++n) accepted += open_body(keys, std::span(body).first(n), here) ? 1 : 0;
@@ -286,4 +286,38 @@ TEST_CASE("sealed: the eight positions left out look like exponents of floats") 
     usual += exponent >= 119 && exponent <= 128 ? 1 : 0;  // 2^-8 to 4: all but 3 in 1000 of normal values
   }
   CHECK(usual > 500);
+}
+
+TEST_CASE("sealed: many at once are sealed as one after the other, and an error of one is an error") {
+  const Key key = Key::generate();
+  const auto counting = [] {
+    return [next = std::uint8_t{0}](std::span<std::uint8_t> bytes) mutable {
+      for (std::uint8_t& b : bytes) b = next++;
+    };
+  };
+  constexpr std::size_t count = 5, dimension = 32;
+  std::vector<float> identities;
+  for (unsigned i = 0; i < count; ++i) {
+    const auto one = some_identity(dimension, i + 1);
+    identities.insert(identities.end(), one.begin(), one.end());
+  }
+  const auto place = [](std::size_t i) {
+    Binding binding = here;
+    binding.face += static_cast<std::uint32_t>(i);
+    return binding;
+  };
+  for (const ChannelMap map : {ChannelMap::all, ChannelMap::float_positions}) {
+    const Channel channel{2048, map};
+    Sealer batch = Sealer::with_key(key, counting()), single = Sealer::with_key(key, counting());
+    const Bytes bits = batch.seal_all(identities, count, channel, place);
+    REQUIRE(bits.size() == count * channel.bits);
+    for (std::size_t i = 0; i < count; ++i) {
+      const Bytes one = single.seal(std::span(identities).subspan(i * dimension, dimension), channel, place(i));
+      CHECK(std::ranges::equal(one, std::span(bits).subspan(i * channel.bits, channel.bits)));
+    }
+    std::vector<float> bad = identities;
+    bad[3 * dimension] = std::numeric_limits<float>::infinity();
+    CHECK_THROWS_AS(batch.seal_all(bad, count, channel, place), Error);
+    CHECK_THROWS_AS(batch.seal_all(std::span(identities).first(7), count, channel, place), ShapeError);
+  }
 }

@@ -82,6 +82,11 @@ class Sealer {
   /// [channel.bits] of 0 and 1. Throws CapacityError, Error for an identity that is not finite.
   std::vector<std::uint8_t> seal(std::span<const float> identity, const Channel& channel, const Binding& binding);
 
+  /// The same for `count` identities in a row, by several threads: [count][channel.bits]. What is drawn by chance is
+  /// drawn in their order.
+  std::vector<std::uint8_t> seal_all(std::span<const float> identities, std::size_t count, const Channel& channel,
+                                     const std::function<Binding(std::size_t)>& binding_of);
+
  private:
   struct State;
   explicit Sealer(std::unique_ptr<State> state);
