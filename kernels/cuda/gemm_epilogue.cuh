@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/cuda/compiled_program.cuh"
+#include "kernels/cuda/gemm_program.hpp"
 #include "kernels/cuda/pointwise_run.cuh"
 
 namespace g2face::cuda {
@@ -28,6 +29,9 @@ struct GemmProgram {
   void* out[max_results] = {};
   int pixels = 1, outs = 0;  // of a sample; of a pixel, whole pieces
 };
+
+/// The program of an epilogue for results like y, without the addresses of operands and results.
+GemmProgram program_of(const GemmEpilogue& epilogue, const Shape& y, bool in_16_bits);
 
 /// Few programs save a value, and those that do save one or two: local memory stays in the first-level cache.
 template <int n>

@@ -11,7 +11,7 @@
 #include "g2face/graph/op.hpp"
 #include "g2face/graph/step.hpp"
 #include "g2face/ops/conv2d.hpp"
-#include "kernels/cuda/pointwise_program.hpp"
+#include "kernels/cuda/gemm_program.hpp"
 #include "kernels/cuda/step.hpp"
 
 namespace g2face::cuda {
@@ -56,18 +56,6 @@ std::optional<GemmConv> gemm_of_concat(std::span<const Shape> xs, const Shape& w
 struct GemmChoice {
   int variant = 0, splits = 1;
 };
-
-/// A program that makes results of the sums (its input 0) and of other values; all results are images like y, of whole
-/// pieces of 16 bytes of channels.
-struct GemmEpilogue {
-  const PointwiseAttrs* attrs = nullptr;  // that the program was made of
-  PointwiseProgram program;
-  std::vector<TensorDesc>
-      others;  // they and the results stand behind the signature's inputs and in place of its output
-};
-/// Whether the kernel can read a value beside the sums of y, and its layout then: as a feature, or repeated along
-/// pixels or along channels.
-std::optional<Layout> epilogue_layout(const Shape& other, const Shape& y, Layout features);
 
 /// The step of a signature whose last input is w and whose others are sources. Every operand is f32; images are nhwc,
 /// in 32 or 16 bits, or have one pixel; a single source may also be nchw. Products are of bf16 or f16 where an image is
