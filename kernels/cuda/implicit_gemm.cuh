@@ -437,6 +437,40 @@ __device__ GemmBlock this_block(const GemmConv& conv, const GemmMemory& memory) 
   return b;
 }
 
+/// The ring of tiles in shared memory, and the copies that fill it, step by step.
+template <class Tile, class Storage, class Pixels>
+class CopiedSteps {
+ public:
+  __device__ CopiedSteps(const GemmConv& conv, const GemmMemory& memory, const GemmBlock& block, char* shared,
+                         const TileRow* rows)
+      : shared_(shared),
+        next_step_(block.first_step),
+        last_step_(block.last_step),
+        pixels_(conv, block.phase, memory, rows, block.first_step),
+        weights_(static_cast<const Storage*>(memory.w) + block.phase.weights, block.first_channel, conv.outs,
+                 block.phase.steps, block.first_step) {}
+
+  __device__ char* a(int stage) const { return shared_ + stage * Tile::stage_bytes; }
+  __device__ char* b(int stage) const { return a(stage) + Tile::rows * step_bytes; }
+  static __device__ int after(int stage) { return stage + 1 == Tile::stages ? 0 : stage + 1; }
+
+  __device__ void copy_next() {
+    if (next_step_ < last_step_) {
+      pixels_.copy(a(next_stage_));
+      weights_.copy(b(next_stage_));
+    }
+    cp_async_commit();  // also if empty, so that the groups that are waited for are counted alike
+    ++next_step_;
+    next_stage_ = after(next_stage_);
+  }
+
+ private:
+  char* shared_;
+  int next_step_, last_step_, next_stage_ = 0;
+  Pixels pixels_;
+  CopiedWeights<Tile::columns, Tile::threads> weights_;
+};
+
 template <class Math, class Tile, class Pixels, class Out, class Epilogue>
 __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
     implicit_gemm_kernel(const __grid_constant__ GemmConv conv, const __grid_constant__ GemmMemory memory,
@@ -448,30 +482,14 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
   auto* rows = reinterpret_cast<TileRow*>(shared + Tile::stages * Tile::stage_bytes);
   find_rows<Tile>(conv, block.phase, block.first_row, rows);
   __syncthreads();
-  Pixels pixels(conv, block.phase, memory, rows, block.first_step);
-  CopiedWeights<Tile::columns, Tile::threads> weights(static_cast<const Storage*>(memory.w) + block.phase.weights,
-                                                      block.first_channel, conv.outs, block.phase.steps,
-                                                      block.first_step);
+  CopiedSteps<Tile, Storage, Pixels> steps(conv, memory, block, shared, rows);
   typename Tile::Product product;
-
-  const auto a_of = [shared](int stage) { return shared + stage * Tile::stage_bytes; };
-  const auto b_of = [shared](int stage) { return shared + stage * Tile::stage_bytes + Tile::rows * step_bytes; };
-  int next_step = block.first_step, next_stage = 0;  // to be copied
-  const auto copy_next = [&] {
-    if (next_step < block.last_step) {
-      pixels.copy(a_of(next_stage));
-      weights.copy(b_of(next_stage));
-    }
-    cp_async_commit();  // also if empty, so that the groups that are waited for are counted alike
-    ++next_step;
-    next_stage = next_stage + 1 == Tile::stages ? 0 : next_stage + 1;
-  };
-  for (int s = 0; s + 1 < Tile::stages; ++s) copy_next();
+  for (int s = 0; s + 1 < Tile::stages; ++s) steps.copy_next();
 
   if (block.first_step < block.last_step) {
     cp_async_wait<Tile::stages - 2>();
     __syncthreads();
-    product.load(0, a_of(0), b_of(0), 0);
+    product.load(0, steps.a(0), steps.b(0), 0);
   }
   int stage = 0;
   for (int step = block.first_step; step < block.last_step; ++step) {
@@ -479,12 +497,12 @@ __global__ void __launch_bounds__(Tile::threads, Tile::blocks)
 #pragma unroll
     for (int k = 0; k < loads; ++k) {
       if (k + 1 == loads) {  // all of this stage is in registers: it may be filled again, and the next one is needed
-        stage = stage + 1 == Tile::stages ? 0 : stage + 1;
+        stage = steps.after(stage);
         cp_async_wait<Tile::stages - 2>();
         __syncthreads();
       }
-      product.load((k + 1) % 2, a_of(stage), b_of(stage), (k + 1) % loads);
-      if (k == 0) copy_next();
+      product.load((k + 1) % 2, steps.a(stage), steps.b(stage), (k + 1) % loads);
+      if (k == 0) steps.copy_next();
       product.multiply(k % 2);
     }
   }

@@ -89,36 +89,20 @@ __global__ void __launch_bounds__(Tile::threads, 1)
   auto* rows = reinterpret_cast<TileRow*>(shared + Tile::stages * Tile::stage_bytes);
   find_rows<Tile>(conv, block.phase, block.first_row, rows);
   __syncthreads();
-  CopiedPixels<Math, Tile::rows, Tile::threads> pixels(conv, block.phase, memory, rows, block.first_step);
-  CopiedWeights<Tile::columns, Tile::threads> weights(static_cast<const Math*>(memory.w) + block.phase.weights,
-                                                      block.first_channel, conv.outs, block.phase.steps,
-                                                      block.first_step);
+  CopiedSteps<Tile, Math, CopiedPixels<Math, Tile::rows, Tile::threads>> steps(conv, memory, block, shared, rows);
   typename Tile::Product product;
 
-  const auto a_of = [shared](int stage) { return shared + stage * Tile::stage_bytes; };
-  const auto b_of = [shared](int stage) { return shared + stage * Tile::stage_bytes + Tile::rows * step_bytes; };
-  const auto after = [](int stage) { return stage + 1 == Tile::stages ? 0 : stage + 1; };
-  int next_step = block.first_step, next_stage = 0;  // to be copied
-  const auto copy_next = [&] {
-    if (next_step < block.last_step) {
-      pixels.copy(a_of(next_stage));
-      weights.copy(b_of(next_stage));
-    }
-    cp_async_commit();  // also if empty, so that the groups that are waited for are counted alike
-    ++next_step;
-    next_stage = after(next_stage);
-  };
   constexpr int ahead = Tile::stages - 2;
-  for (int s = 0; s < ahead; ++s) copy_next();
+  for (int s = 0; s < ahead; ++s) steps.copy_next();
   int stage = 0;
   for (int step = block.first_step; step < block.last_step; ++step) {
     cp_async_wait<ahead - 1>();
     fence_shared_for_products();
     wgmma_wait<1>();  // the step before the last one: its stage is filled next
     __syncthreads();
-    product.begin(a_of(stage), b_of(stage), step == block.first_step);
-    copy_next();
-    stage = after(stage);
+    product.begin(steps.a(stage), steps.b(stage), step == block.first_step);
+    steps.copy_next();
+    stage = steps.after(stage);
   }
   product.finish();
   cp_async_wait<0>();
