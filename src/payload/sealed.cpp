@@ -140,17 +140,18 @@ std::vector<std::uint8_t> Sealer::seal_all(std::span<const float> identities, st
     const Bytes word = frame.encode(lock, state_->lock_mask.bytes(), body, keys.mask());
     for (std::size_t k = 0; k < word.size(); ++k) bits_of(i)[frame.order()[k]] = word[k];
   };
-  std::exception_ptr failure;
+  std::vector<std::exception_ptr> failures(count);  // exceptions may not leave the loop
 #pragma omp parallel for schedule(static) if (count > 1)
   for (std::size_t i = 0; i < count; ++i) {
     try {
       seal_one(i);
-    } catch (...) {  // exceptions may not leave the loop
-#pragma omp critical(g2face_seal)
-      failure = std::current_exception();
+    } catch (...) {
+      failures[i] = std::current_exception();
     }
   }
-  if (failure) std::rethrow_exception(failure);
+  for (const std::exception_ptr& failure : failures) {
+    if (failure) std::rethrow_exception(failure);
+  }
   return all;
 }
 
