@@ -442,6 +442,7 @@ std::optional<Step> make_step(const std::string& op, const GemmConv& conv, const
   }
   p.variant = gemm_variants<Math>()[static_cast<std::size_t>(choice->variant)];
   if (p.variant.gathers != gathers || (gathers && p.variant.from_f32 != from_f32)) return std::nullopt;
+  if (p.variant.warpgroups && !has_wgmma()) return std::nullopt;
   p.splits = choice->splits;
   p.packed_at_load = s.known[s.in.size() - 1];
   p.to_f32 = !is_narrow(y.layout);
