@@ -5,6 +5,8 @@
 #include <cublasLt.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <map>
 #include <memory>
@@ -130,11 +132,21 @@ class Call {
     return results;
   }
 
+  /// What a step needs for the library's workspace, whose address a plan makes a multiple of 64 and the library wants
+  /// to be one of 256.
+  static constexpr std::size_t workspace_alignment = 256;
+  static std::size_t room_for(std::size_t workspace) {
+    return workspace == 0 ? 0 : workspace + workspace_alignment - 64;
+  }
+
   void run(const Buffers& m, const cublasLtMatmulHeuristicResult_t& way, const Stream& stream) const {
     const float one = 1, zero = 0;
+    auto* const workspace = static_cast<std::byte*>(m.workspace);
+    const std::size_t skipped = -reinterpret_cast<std::uintptr_t>(workspace) % workspace_alignment;
     const RelaxedCapture relaxed;
     check(lib_.cublasLtMatmul(handle_, desc_, &one, m.in[1], b_, m.in[0], a_, &zero, m.out[0], c_, m.out[0], c_,
-                              &way.algo, m.workspace, way.workspaceSize, stream_of(stream)),
+                              &way.algo, way.workspaceSize == 0 ? nullptr : workspace + skipped, way.workspaceSize,
+                              stream_of(stream)),
           "cublasLtMatmul");
   }
 
@@ -183,7 +195,7 @@ std::vector<Step> cublaslt_steps(const std::string& op, const MatrixProduct& p, 
   for (const cublasLtMatmulHeuristicResult_t& way : call->proposals()) {
     Step step;
     step.kernel = str(op, " cublaslt:", steps.size());
-    step.workspace = way.workspaceSize;
+    step.workspace = Call::room_for(way.workspaceSize);
     step.run = [call, way](const Buffers& b, Stream& stream) { call->run(b, way, stream); };
     steps.push_back(std::move(step));
   }

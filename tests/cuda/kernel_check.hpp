@@ -54,16 +54,22 @@ void for_each_schedule(const F& f) {
 #endif
 }
 
+/// A step's workspace, behind the first bytes: aligned as a plan's, and no better.
+constexpr std::size_t plan_alignment = 64;
+inline DeviceTensor plan_workspace(const Step& step) {
+  return DeviceTensor(Tensor::full({DType::u8, {static_cast<std::int64_t>(step.workspace + plan_alignment)}}, 0xff));
+}
+
 /// What a step of one output makes of these bytes; `out` is what stands there before.
 inline Tensor run_step(const Step& step, std::span<const Tensor> in, const Tensor& out) {
   std::vector<DeviceTensor> device;
   std::vector<const void*> in_data;
   for (const Tensor& t : in) in_data.push_back(device.emplace_back(t).data());
   const DeviceTensor result(out);
-  const DeviceTensor workspace(Tensor::full({DType::u8, {static_cast<std::int64_t>(step.workspace) + 1}}, 0xff));
+  const DeviceTensor workspace = plan_workspace(step);
   void* const out_data[] = {result.data()};
   Stream stream{Device::cuda()};
-  step.run({in_data, out_data, workspace.data()}, stream);
+  step.run({in_data, out_data, static_cast<std::byte*>(workspace.data()) + plan_alignment}, stream);
   cuda::check_call(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
   return result.to_host();
 }

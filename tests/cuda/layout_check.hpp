@@ -73,13 +73,13 @@ inline LaidOutRun run_in_layouts(const OpDef& op, const Attrs& attrs, std::span<
   signature.precision = precision;
   const std::optional<Step> step = op.cuda(attrs, signature);
   REQUIRE(step);
-  const DeviceTensor workspace(Tensor::full({DType::u8, {static_cast<std::int64_t>(step->workspace)}}, 255));
+  const DeviceTensor workspace = plan_workspace(*step);
 
   std::vector<const void*> in_data;
   for (const DeviceTensor& t : device) in_data.push_back(t.data());
   void* const out_data[] = {out.data()};
   Stream stream{Device::cuda()};
-  step->run({in_data, out_data, workspace.data()}, stream);
+  step->run({in_data, out_data, static_cast<std::byte*>(workspace.data()) + plan_alignment}, stream);
   cuda::check_call(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
   return {step->kernel, from_layout(out.to_host(), out_descs[0])};
 }

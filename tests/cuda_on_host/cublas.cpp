@@ -167,6 +167,8 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t desc, const
       workspace_bytes < workspace_of(way, *d_layout)) {
     return CUBLAS_STATUS_INVALID_VALUE;
   }
+  // As the library: its documentation asks for 256.
+  if (workspace_bytes > 0 && reinterpret_cast<std::uintptr_t>(workspace) % 256 != 0) return CUBLAS_STATUS_INVALID_VALUE;
   if (!cuda_on_host::on_device(a, bytes_of(*a_layout)) || !cuda_on_host::on_device(b, bytes_of(*b_layout)) ||
       !cuda_on_host::on_device(d, bytes_of(*d_layout)) || !cuda_on_host::on_device(workspace, workspace_bytes)) {
     return CUBLAS_STATUS_INVALID_VALUE;
