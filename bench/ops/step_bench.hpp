@@ -88,7 +88,9 @@ inline LayoutChoice layouts_of(const Call& call, const Types& out) {
   const std::vector<LayoutChoice> all = call.op.cuda_layouts(call.attrs, call.in, out, call.precision);
   const Layout wanted = cuda::feature_layout(call.precision);
   const auto fits = [&](const LayoutChoice& c) { return c.in[0] == wanted && c.out[0] == wanted; };
-  const auto it = std::find_if(all.begin(), all.end(), fits);
+  const auto reads = [&](const LayoutChoice& c) { return c.in[0] == wanted; };  // and makes no features
+  auto it = std::find_if(all.begin(), all.end(), fits);
+  if (it == all.end()) it = std::find_if(all.begin(), all.end(), reads);
   if (it != all.end()) return *it;
   return all.empty() ? plain : all.front();
 }
